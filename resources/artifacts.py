@@ -11,7 +11,8 @@ A directory is staged, hashed and renamed into place; the build record follows. 
 leaves the whole artifact or none of it, and the next run completes.
 
 Where there is an object store as well, every artifact is in both before its run reports it, and one
-that another machine has made is fetched when it is opened.
+that another machine has made is fetched when it is opened. With a limit on what lies here, the
+least recently used ones that are there too are dropped, and fetched again.
 """
 
 import errno
@@ -22,22 +23,23 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import dagster as dg
-from filelock import FileLock
 from pydantic import Field, PrivateAttr, ValidationError
 
 from pipeline.errors import OutpostError
 from pipeline.files import replacing, write_text
 from pipeline.manifests import Manifest, Record, manifest_of, problems_in
-from pipeline.progress import Report, silent
+from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion, Provenance, asset_name
 from pipeline.release.lineage.signed_records import SignatureState, signature_state
 from resources.files import last_touched, remove_tree, size_of
 from resources.keys.record_keys import RecordKeys
+from resources.local_artifacts.dropping import bytes_of, copies_of, drop_least_used, opened_now
+from resources.local_artifacts.in_use import filling, use
 from resources.object_store.base import ObjectStoreError
 from resources.object_store.opening import open_store
 from resources.paths import Paths
@@ -47,6 +49,7 @@ from resources.run_log import reporter
 Parsed = TypeVar("Parsed", bound=Record)
 
 REMOTE_VARIABLE = "OUTPOST_ARTIFACTS"
+CACHE_VARIABLE = "OUTPOST_ARTIFACTS_CACHE_GB"
 NESTED = "."
 """In folders' names, where the key of an asset has a slash within a game; names have no dot."""
 DIRECTORY_DIGITS = 20
@@ -108,6 +111,7 @@ class ArtifactStore:
     Attributes:
         remote: where other machines find them; None: they are on this one alone.
         report: told how far transfers are.
+        cache_bytes: what may lie here at most of what is in the object store too; None: all of it.
         keys: sign the records of what is made here, and say whose signatures count; None: nothing
             is signed, and no signature verified.
     """
@@ -115,6 +119,7 @@ class ArtifactStore:
     root: Path
     remote: RemoteArtifacts | None = None
     report: Report = silent
+    cache_bytes: int | None = None
     keys: RecordKeys | None = None
 
     def find_build(self, asset: str, partition: str | None, input_key: str) -> Provenance | None:
@@ -130,19 +135,23 @@ class ArtifactStore:
         record = self._believed(
             self._asset_folder(asset, partition) / "builds" / f"{input_key}.json"
         )
-        if record is not None and self._artifact(record.version).is_whole:
+        if record is not None and self._used(record.version).is_whole:
             _renew(self._artifact(record.version))
-            self.upload(record)
+            self.upload(record, about_to_report=True)
             return record
-        record = self.remote.made_by(input_key) if self.remote else None
+        if self.remote is None:
+            return None
+        record = self.remote.made_by(input_key)
         if record is None or record.recipe.asset != asset or record.recipe.partition != partition:
             return None
         if self._is_forged(record):
             return None
+        self.remote.announce_use(record.data_version, self.report)
         try:
             _renew(self.open(record.version))
         except (ArtifactMissingError, RemoteArtifactError):
             return None
+        self.upload(record)  # where it was here, and was removed there until just now
         return record
 
     @contextmanager
@@ -184,16 +193,20 @@ class ArtifactStore:
             manifest = manifest or manifest_of(staged)
             record = describe(manifest.digest)
             _write_text(staged.parent / "manifest.json", manifest.model_dump_json(indent=1))
-            artifact = self._artifact(record.version)
+            artifact = self._used(record.version)
             _move_into_place(staged.parent, artifact)
             builds = self._asset_folder(record.recipe.asset, record.recipe.partition) / "builds"
             file = builds / f"{record.recipe.input_key}.json"
             _write_text(file, record.model_dump_json(indent=1))
-        self.upload(record)
+        self.upload(record, about_to_report=True)
+        self._make_room()
         return artifact, record
 
-    def upload(self, record: Provenance) -> bool:
+    def upload(self, record: Provenance, *, about_to_report: bool = False) -> bool:
         """Bring a whole artifact into the object store, if there is one and it lacks it.
+
+        Args:
+            about_to_report: whether nobody refers to it yet, but will within a day.
 
         Returns:
             Whether anything was written.
@@ -206,6 +219,8 @@ class ArtifactStore:
             return False
         artifact = self._artifact(record.version)
         try:
+            if self.remote.holds(record) and about_to_report:
+                self.remote.announce_use(record.data_version, self.report)
             if self.remote.holds(record):
                 return False
             self.remote.upload(record, artifact.path, artifact.manifest, self.report)
@@ -240,10 +255,11 @@ class ArtifactStore:
         Raises:
             ArtifactMissingError: it is in no store, or not whole.
             ArtifactStoreError: it cannot be written here; what has arrived is kept.
+            StoreLockedError: a process that does not go on has locked the store.
             RemoteArtifactError: in the object store it is not what it was.
             ObjectStoreError: the object store cannot be reached; what has arrived is kept.
         """
-        artifact = self._artifact(version)
+        artifact = self._used(version)
         if artifact.is_whole:
             return artifact
         if self.remote is None:
@@ -257,28 +273,62 @@ class ArtifactStore:
                 "Run `outpost artifacts upload` on the machine that has it, or materialize "
                 f"{version.asset} again.",
             )
+        if self.cache_bytes is not None:
+            self._make_room(self.remote.bytes_of(version.data_version))
         self._fetch(artifact, self.remote)
         return artifact
+
+    def _used(self, version: ArtifactVersion) -> Artifact:
+        """A version, here or not, which nobody drops as long as this process lives."""
+        artifact = self._artifact(version)
+        with _disk_errors_explained(self.root):
+            use(self.root, artifact.home)
+        opened_now(artifact.home)
+        return artifact
+
+    def _make_room(self, coming: int = 0) -> None:
+        """Drop what is in the object store too, least recently used first, beyond `cache_bytes`.
+
+        Args:
+            coming: bytes that will be added.
+        """
+        if self.remote is None or self.cache_bytes is None:
+            return
+        began, remote = time.monotonic(), self.remote
+        block_sizes = cache(remote.block_sizes)
+
+        def is_there(home: Path) -> bool:
+            manifest = _parsed(home / "manifest.json", Manifest)
+            if manifest is None:
+                return False
+            version = self._version_in(home, manifest)
+            read = (_read_record(file) for file in self._record_files(version))
+            records = tuple(r for r in read if r and r.version == version)
+            return bool(records) and remote.holds_whole(records, block_sizes())
+
+        # What cannot be dropped for now, as without a network, is dropped another time.
+        with suppress(OutpostError):
+            room = max(0, self.cache_bytes - coming)
+            mib = drop_least_used(self.root, self._homes(), room, is_there) >> 20
+            if mib:
+                stage = f"MiB dropped here that are in {remote.place}"
+                self.report(Progress(stage, mib, mib, time.monotonic() - began))
 
     def _fetch(self, artifact: Artifact, remote: RemoteArtifacts) -> None:
         """Bring a version here. What an attempt leaves that is broken off, the next one uses."""
         version = artifact.version
         folder = artifact.home.parent / "staging" / f"fetched-{artifact.home.name}"
         staged = folder / "artifact"
-        with _disk_errors_explained(self.root):
+        with _disk_errors_explained(self.root), filling(self.root, artifact.home):
+            if artifact.is_whole:  # fetched by another process while this one waited
+                return
             (staged / "files").mkdir(parents=True, exist_ok=True)
-            with FileLock(folder / "lock"):
-                if artifact.is_whole:  # fetched by another process while this one waited
-                    return
-                stage = f"MiB of {asset_name(version.asset, version.partition)}"
-                manifest = remote.download(
-                    version.data_version, staged / "files", stage, self.report
-                )
-                _write_text(staged / "manifest.json", manifest.model_dump_json(indent=1))
-                self._keep_records(version)
-                _move_into_place(staged, artifact)
-            with suppress(OSError):  # Windows: a process that waits has the lock's file open
-                remove_tree(folder)
+            stage = f"MiB of {asset_name(version.asset, version.partition)}"
+            manifest = remote.download(version.data_version, staged / "files", stage, self.report)
+            _write_text(staged / "manifest.json", manifest.model_dump_json(indent=1))
+            self._keep_records(version)
+            _move_into_place(staged, artifact)
+            remove_tree(folder)
 
     def _keep_records(self, version: ArtifactVersion) -> tuple[Provenance, ...]:
         """Write here what the object store knows of how a version was made."""
@@ -340,7 +390,7 @@ class ArtifactStore:
         All digests are computed again. A version that is only in the object store is fetched, so
         that its bytes can be verified.
         """
-        if self.remote is not None and not self._artifact(version).home.exists():
+        if not self._used(version).home.exists() and self.remote is not None:
             try:
                 self.open(version)
             except RemoteArtifactError as error:
@@ -387,6 +437,10 @@ class ArtifactStore:
                 if record.version == version and self._is_forged(record):
                     yield f"{self.remote.record_place(record)}: {_WRONG_SIGNATURE}"
 
+    def bytes_here(self) -> int:
+        """What all artifacts take on this machine; a file with several names counts once."""
+        return bytes_of(copies_of(self._homes()))
+
     def is_here(self, version: ArtifactVersion) -> bool:
         """Whether a version is on this machine with every file in its size."""
         return self._artifact(version).is_whole
@@ -398,9 +452,9 @@ class ArtifactStore:
     def listing_of(self, version: ArtifactVersion) -> Manifest:
         """The files that a version says it has, wherever they are."""
         artifact = self._artifact(version)
-        stored = None
-        if self.remote is not None and not artifact.home.exists():
-            stored = self.remote.stored(version.data_version)
+        with suppress(FileNotFoundError):
+            return artifact.manifest
+        stored = self.remote.stored(version.data_version) if self.remote else None
         return stored.manifest if stored else artifact.manifest
 
     def versions_holding(self, *sha256: str) -> tuple[ArtifactVersion, ...]:
@@ -439,18 +493,26 @@ class ArtifactStore:
     def remove(self, removals: tuple[Removal, ...]) -> None:
         """Delete what is listed, and the records of builds that are gone with it.
 
-        What stays is protected again: where deleting takes write access (`remove_tree`), files
-        that are shared with what was deleted have lost their protection.
+        Records of what is in the object store stay. What stays is protected again: where deleting
+        takes write access (`remove_tree`), files that are shared with what was deleted have lost
+        their protection.
         """
         for removal in removals:
             remove_tree(removal.path)
+        with suppress(ObjectStoreError):  # then nobody can say which records are of use
+            self._remove_records(self.remote.versions() if self.remote else set())
+        for home in self._homes():
+            _protect(home)
+
+    def _remove_records(self, elsewhere: set[str]) -> None:
+        """Those of versions that are neither here nor among these data versions."""
         for file in self.root.glob("*/*/builds/*.json"):
             record = _parsed(file, Provenance)
             # One that cannot be read may be another version's, of an artifact that is in use.
-            if record is not None and not self._artifact(record.version).home.exists():
+            if record is None or record.data_version in elsewhere:
+                continue
+            if not self._artifact(record.version).home.exists():
                 file.unlink()
-        for home in self._homes():
-            _protect(home)
 
     def _artifact(self, version: ArtifactVersion) -> Artifact:
         asset_folder = self._asset_folder(version.asset, version.partition)
@@ -553,8 +615,10 @@ def _is_young(home: Path) -> bool:
     """Whether an artifact is there that its run may not have reported yet."""
     if not home.is_dir():
         return False
-    manifest = home / "manifest.json"
-    since = manifest.stat().st_mtime if manifest.is_file() else last_touched(home)
+    try:
+        since = (home / "manifest.json").stat().st_mtime
+    except FileNotFoundError:
+        since = last_touched(home)
     return time.time() - since <= ABANDONED_AFTER_SECONDS
 
 
@@ -608,6 +672,13 @@ class Artifacts(dg.ConfigurableResource):  # type: ignore[type-arg]
         f"too, for other machines. Empty: what {REMOTE_VARIABLE} says, else none. Credentials are "
         "found by boto3 alone: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or ~/.aws.",
     )
+    cache_gb: float | None = Field(
+        default=None,
+        ge=0,
+        description="Gigabytes (10^9 bytes) that artifacts may take on this machine. Beyond that "
+        "the least recently used ones that are in `remote` too are dropped here, and fetched again "
+        f"when they are asked for. None: what {CACHE_VARIABLE} says, else no limit.",
+    )
     _log: Callable[[str], None] | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -620,8 +691,23 @@ class Artifacts(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         Raises:
             ObjectStoreError: its location is written otherwise than it should be.
+            ArtifactStoreError: the limit is no number.
         """
         folder = Path(self.folder) if self.folder else self.paths.state.artifacts
         location = self.remote or os.environ.get(REMOTE_VARIABLE, "")
         remote = RemoteArtifacts(open_store(location)) if location else None
-        return ArtifactStore(folder, remote, reporter(self._log), RecordKeys())
+        report = reporter(self._log)
+        return ArtifactStore(folder, remote, report, self._cache_bytes, RecordKeys())
+
+    @property
+    def _cache_bytes(self) -> int | None:
+        said = os.environ.get(CACHE_VARIABLE, "").strip()
+        if self.cache_gb is not None or not said:
+            return None if self.cache_gb is None else int(self.cache_gb * 1e9)
+        with suppress(ValueError):
+            if 0 <= (limit := float(said)) < float("inf"):
+                return int(limit * 1e9)
+        raise ArtifactStoreError(
+            f"{CACHE_VARIABLE} is {said!r}, which is no number of gigabytes.",
+            "Set it to a number such as 50, or unset it: then there is no limit.",
+        )

@@ -31,6 +31,7 @@ from resources.artifacts import Artifacts, ArtifactStore
 from resources.exports import Exports
 from resources.exports.base import Export, Listing
 from resources.exports.resource import BUCKET_VARIABLE, CVAT_VARIABLE
+from resources.local_artifacts.in_use import used_for_a_while
 
 SENSOR_TAG = "outpost/export_sensor"
 """On runs of cvat_export that the sensor asked for: the game."""
@@ -97,14 +98,14 @@ def export_sensor(pack: GamePack, clock: Callable[[], datetime] = now_utc) -> dg
         for line in passed_over:
             context.log.warning(line)
         tick = Tick(context.instance, artifacts.store, pack, listing, memory, clock)
-        step = tick.step()
+        with used_for_a_while():  # the process of the sensors goes on for weeks
+            step = tick.step()
+            incomplete = () if step.skip_reason is None else tuple(tick.incomplete())
         if step.skip_reason is None:
             return step
         still = [f"The {name} cannot be reached." for name in listing.unreachable]
         told = still if set(listing.unreachable) <= set(memory.unreachable) else []
-        reason = " ".join(
-            [str(step.skip_reason.skip_message), *passed_over, *tick.incomplete(), *told]
-        )
+        reason = " ".join([str(step.skip_reason.skip_message), *passed_over, *incomplete, *told])
         return dg.SensorResult(skip_reason=reason, cursor=step.cursor)
 
     return sense

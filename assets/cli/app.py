@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.cli.commands.annotate import annotate_app
-from assets.cli.commands.artifacts import artifacts_app
+from assets.cli.commands.artifacts import artifacts_app, print_remote_garbage, print_removals
 from assets.cli.commands.batches import batches_app
 from assets.cli.commands.community import community_app
 from assets.cli.commands.cvat import cvat_app
@@ -134,28 +134,43 @@ app.command()(reproduce)
 def gc(
     context: typer.Context,
     delete: Annotated[bool, typer.Option("--delete", help="Remove what is listed.")] = False,
+    local: Annotated[bool, typer.Option("--local", help="Leave the bucket alone.")] = False,
+    unknown_runs: Annotated[
+        bool,
+        typer.Option(
+            "--unknown-runs",
+            help="In the bucket, also what was made by runs that this Dagster does not know.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List the artifacts that no materialization refers to; remove them with `--delete`.
 
+    Here, and where OUTPOST_ARTIFACTS says.
+
     Example: `outpost gc --delete`
     """
-    from assets.operations.kept_artifacts import collect_garbage
+    from assets.core.terminal import progress_shown
+    from assets.operations.kept_artifacts import collect_garbage, collect_remote_garbage
+    from resources.run_log import reporter
 
     with explained():
-        removals = collect_garbage(resources_of(context), delete=delete)
+        resources = resources_of(context)
+        removals = collect_garbage(resources, delete=delete)
+        if not as_json:
+            print_removals(removals, deleted=delete)
+        remote = None
+        if not local:
+            with progress_shown(errors):
+                remote = collect_remote_garbage(
+                    resources, delete=delete, unknown_runs=unknown_runs, report=reporter()
+                )
     if as_json:
-        print_json(removals)
-        return
-    for item in removals:
-        plain(f"{item.bytes / 1e6:8.1f} MB  {item.path}  ({item.reason})")
-    total = sum(item.bytes for item in removals) / 1e6
-    if not removals:
-        console.print("Nothing to remove: all is referred to, or younger than a day.")
-    elif delete:
-        console.print(f"Removed {len(removals)} directories, {total:.1f} MB.")
-    else:
-        console.print(f"{total:.1f} MB would be freed; `outpost gc --delete` removes them.")
+        print_json({"here": removals, "bucket": remote})
+    elif remote is not None:
+        print_remote_garbage(remote, deleted=delete)
+    if remote is not None and (remote.uploads or not remote.is_complete):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -8,6 +8,7 @@ import dagster as dg
 
 from assets.core.building import version_of
 from assets.core.page_images import images_folder, images_named_in
+from pipeline.progress import Report
 from pipeline.provenance import ArtifactVersion, Provenance
 from resources.artifacts import (
     ABANDONED_AFTER_SECONDS,
@@ -18,6 +19,15 @@ from resources.artifacts import (
 )
 from resources.defaults import Resources
 from resources.instance import open_instance
+from resources.remote_artifacts.announcements import Announced
+from resources.remote_artifacts.collection import (
+    References,
+    RemoteRemoval,
+    collect,
+    contents_of,
+    plan_collection,
+)
+from resources.remote_artifacts.remote import ChangedFileError, RemoteArtifactError
 
 EVENTS_A_PAGE = 1000
 
@@ -65,17 +75,73 @@ def kept_artifacts(resources: Resources) -> tuple[KeptArtifact, ...]:
     )
 
 
-def upload_artifacts(resources: Resources) -> tuple[ArtifactVersion, ...]:
-    """Bring to the object store what is here, is referred to, and is not there yet.
+@dataclass(frozen=True)
+class KeptBytes:
+    """What all versions take together, the old ones too.
 
-    So are blocks that it has lost.
+    Attributes:
+        here: on this machine.
+        limit: what they may take here, as far as they are in the object store; None: all there is.
+        place: the object store; None where there is none.
+        remote: in it.
+    """
 
-    Returns:
-        The versions of which something was brought there.
+    here: int
+    limit: int | None
+    place: str | None
+    remote: int
+
+
+def kept_bytes(resources: Resources) -> KeptBytes:
+    """How much is kept here, and how much in the object store.
 
     Raises:
-        ArtifactStoreError: no object store is configured, or something could not be uploaded.
-        ObjectStoreError: what it has lost cannot be written again; others are there.
+        ObjectStoreError: the object store cannot be reached.
+    """
+    store = resources.artifacts.store
+    there = store.remote.block_sizes() if store.remote else {}
+    return KeptBytes(
+        here=store.bytes_here(),
+        limit=store.cache_bytes,
+        place=store.remote.place if store.remote else None,
+        remote=sum(there.values()),
+    )
+
+
+@dataclass(frozen=True)
+class FailedUpload:
+    """What could not be brought to the object store, for another reason than the way there.
+
+    Attributes:
+        version: None for what belongs to several, such as a block that they share.
+    """
+
+    version: ArtifactVersion | None
+    problem: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """What an upload of everything has come to.
+
+    Attributes:
+        uploaded: versions of which something was brought there.
+        failed: what could not be; all others are there.
+    """
+
+    uploaded: tuple[ArtifactVersion, ...]
+    failed: tuple[FailedUpload, ...]
+
+
+def upload_artifacts(resources: Resources) -> Uploads:
+    """Bring to the object store what is here, is referred to, and is not there yet.
+
+    So are blocks that it has lost. What has changed here or there keeps nothing else back.
+
+    Raises:
+        ArtifactStoreError: no object store is configured, or it cannot be reached or refuses.
+        ObjectStoreError: it cannot be reached or refuses.
     """
     store = resources.artifacts.store
     if store.remote is None:
@@ -92,9 +158,21 @@ def upload_artifacts(resources: Resources) -> tuple[ArtifactVersion, ...]:
         for record in store.builds()
         if store.is_here(record.version) and store.files_of(record.version).parent not in unused
     ]
-    uploaded = [record.version for record in _inputs_first(kept) if store.upload(record)]
-    restored = store.restore_remote(record.version for record in kept)
-    return tuple(dict.fromkeys((*uploaded, *sorted(restored, key=str))))
+    uploaded: list[ArtifactVersion] = []
+    failed: list[FailedUpload] = []
+    for record in _inputs_first(kept):
+        try:
+            if store.upload(record):
+                uploaded.append(record.version)
+        except ChangedFileError as error:
+            failed.append(FailedUpload(record.version, error.problem, error.fix))
+    failed_versions = {one.version for one in failed}
+    whole = (record.version for record in kept if record.version not in failed_versions)
+    try:
+        uploaded += sorted(store.restore_remote(whole), key=str)
+    except RemoteArtifactError as error:
+        failed.append(FailedUpload(None, error.problem, error.fix))
+    return Uploads(tuple(dict.fromkeys(uploaded)), tuple(failed))
 
 
 def _inputs_first(records: Iterable[Provenance]) -> tuple[Provenance, ...]:
@@ -134,6 +212,60 @@ def collect_garbage(resources: Resources, *, delete: bool) -> tuple[Removal, ...
         for image in images:
             image.path.unlink(missing_ok=True)
     return (*removals, *images)
+
+
+@dataclass(frozen=True)
+class RemoteGarbage:
+    """What a collection would remove from the object store, or has removed.
+
+    Attributes:
+        place: the object store.
+        removals: a line for each.
+        unknown: versions that stay because a run has made them that this Dagster instance does not
+            know: they may be another's.
+        uploads: that did not end; nothing was removed for their sake.
+        is_complete: False where it took so long that the rest is left for the next time.
+    """
+
+    place: str
+    removals: tuple[RemoteRemoval, ...]
+    unknown: int
+    uploads: tuple[Announced, ...] = ()
+    is_complete: bool = True
+
+
+def collect_remote_garbage(
+    resources: Resources, *, delete: bool, unknown_runs: bool, report: Report
+) -> RemoteGarbage | None:
+    """Find in the object store what nothing refers to, and remove it if asked to.
+
+    Args:
+        unknown_runs: whether versions go too that runs have made which this Dagster instance does
+            not know.
+
+    Returns:
+        None where there is no object store.
+
+    Raises:
+        RemoteArtifactError: a manifest was changed there: which bytes it needs nobody can say.
+        ObjectStoreError: it cannot be reached or refuses; run it again.
+    """
+    remote = resources.artifacts.store.remote
+    if remote is None:
+        return None
+    with open_instance(resources.state) as instance:
+
+        def references() -> References:
+            events = (version_of(event) for event in _materializations(instance))
+            versions = frozenset(one.data_version for one in events if one is not None)
+            return References(versions, (lambda _: True) if unknown_runs else instance.has_run)
+
+        plan = plan_collection(contents_of(remote, report), references(), time.time())
+        unknown = len(plan.unknown)
+        if not delete:
+            return RemoteGarbage(remote.place, plan.removals, unknown)
+        done = collect(remote, plan, references, report)
+    return RemoteGarbage(remote.place, done.removals, unknown, done.uploads, done.is_complete)
 
 
 def _unused_images(

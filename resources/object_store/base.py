@@ -46,11 +46,14 @@ class ObjectListing:
     Attributes:
         size: bytes.
         tag: changes whenever the object does; not the one of `StoredObject`.
+        modified: when it was last written, in seconds since the epoch by the store's clock, whose
+            times are to be compared with each other alone. It is not part of what is equal.
     """
 
     key: str
     size: int
     tag: str = field(default="", compare=False)
+    modified: float = field(default=0.0, compare=False)
 
 
 class ObjectStore(Protocol):

@@ -184,7 +184,8 @@ class FolderStore:
                         status = file.stat()
                         # What else has a name in a folder, such as a pipe, would never end.
                         if stat.S_ISREG(status.st_mode):
-                            yield ObjectListing(key, status.st_size, str(status.st_mtime_ns))
+                            tag = str(status.st_mtime_ns)
+                            yield ObjectListing(key, status.st_size, tag, status.st_mtime)
 
     def _newest(self, key: str) -> tuple[int, StoredObject] | None:
         """The object and how often it was replaced.

@@ -138,7 +138,12 @@ class S3Store:
 
         def ask() -> list[ObjectListing]:
             return [
-                ObjectListing(self._key_of(one["Key"]), one["Size"], one["ETag"])
+                ObjectListing(
+                    self._key_of(one["Key"]),
+                    one["Size"],
+                    one["ETag"],
+                    one["LastModified"].timestamp(),
+                )
                 for page in self._pages(prefix, most)
                 for one in page.get("Contents", ())
             ]

@@ -7,7 +7,8 @@
 
 They are written in this order, each unless it is there; a recipe whose version or record was
 removed names the next one. So a version is seen when all of it is there, and where its record is,
-so is all else: an upload that was broken off at any point is gone on with by the next one.
+so is all else: an upload that was broken off at any point is gone on with by the next one. Beside
+them lies for a while what is about to happen: see `announcements`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ from resources.object_store.base import (
     ObjectStoreError,
     ObjectTooShortError,
     StoredObject,
+)
+from resources.remote_artifacts.announcements import (
+    AnnouncedUpload,
+    Collections,
+    announce_use,
+    announced_upload,
 )
 from resources.remote_artifacts.layout import (
     Part,
@@ -99,10 +106,33 @@ class RemoteArtifacts:
         """Whether all of a version is there."""
         return _manifest_key(data_version) in self._keys_of(data_version)
 
+    def block_sizes(self) -> dict[str, int]:
+        """Bytes of every block that is there, by its digest."""
+        listing = self.objects.listing("blocks/")
+        return {found.key.rpartition("/")[2]: found.size for found in listing}
+
+    def holds_whole(self, records: Collection[Provenance], sizes: Mapping[str, int]) -> bool:
+        """Whether a version is there with all of these records and every block in its size.
+
+        Args:
+            records: of one version, at least one.
+            sizes: of all blocks, see `block_sizes`.
+        """
+        (version,) = {record.data_version for record in records}
+        needed = {_manifest_key(version), *map(_record_key, records)}
+        if not needed <= self._keys_of(version) or self._trusted(version) is None:
+            return False
+        return not any(self._lost_blocks(version, sizes))
+
+    def bytes_of(self, data_version: str) -> int:
+        """Of the files of a version; 0 where it is not there."""
+        stored = self.stored(data_version)
+        return stored.manifest.total_bytes if stored else 0
+
     def versions(self) -> set[str]:
         """The data version of everything that is there."""
         parts = (found.key.split("/") for found in self.objects.listing("versions/"))
-        return {one[1] for one in parts if one[2:] == ["manifest.json"] and _is_version(one[1])}
+        return {one[1] for one in parts if one[2:] == ["manifest.json"] and is_version(one[1])}
 
     def versions_holding(self, sha256: Collection[str]) -> tuple[ArtifactVersion, ...]:
         """Versions that have a file with one of these digests; every manifest is read.
@@ -111,9 +141,7 @@ class RemoteArtifacts:
         """
 
         def records(version: str) -> tuple[Provenance, ...]:
-            stored = None
-            with suppress(RemoteArtifactError):
-                stored = self.stored(version)
+            stored = self._trusted(version)
             holds = stored is not None and any(file.sha256 in sha256 for file in stored.files)
             return self.records_of(version) if holds else ()
 
@@ -132,16 +160,43 @@ class RemoteArtifacts:
             ChangedFileError: a file is not what the manifest says; nobody sees a part of it.
             ObjectStoreError: the store cannot be reached or refuses; nobody sees a part of it.
         """
-        version = record.data_version
-        if not self.holds_version(version):
-            stage = f"MiB of {record.recipe.asset} to {self.place}"
-            content = self._with_blocks(record.recipe, folder, manifest, stage, report)
-            self.objects.put_if_absent(
-                _manifest_key(version), content.model_dump_json().encode("utf-8")
-            )
+        stage = f"MiB of {record.recipe.asset} to {self.place}"
+        present: Mapping[str, int] = {}
+        while True:
+            with announced_upload(self.objects, str(record.version), report) as announced:
+                announced.collections.wait_for_version(record.data_version)
+                source = _Source(folder, manifest, present, announced.collections)
+                if self._written(record, source, announced, stage, report):
+                    return
+            # It took so long that a collection may not have waited for it.
+            present = self.block_sizes()
+
+    def _written(
+        self,
+        record: Provenance,
+        source: _Source,
+        announced: AnnouncedUpload,
+        stage: str,
+        report: Report,
+    ) -> bool:
+        """Whether all of it is there; False where nobody may rely on its blocks any more."""
+        if not self.holds_version(record.data_version):
+            content = self._with_blocks(record.recipe, source, stage, report)
+            if not announced.is_trusted:
+                return False
+            said = content.model_dump_json().encode("utf-8")
+            self.objects.put_if_absent(_manifest_key(record.data_version), said)
         self._refer(record)
         said = record.model_dump_json(indent=1).encode("utf-8")
         self.objects.put_if_absent(_record_key(record), said)
+        return True
+
+    def announce_use(self, data_version: str, report: Report) -> None:
+        """Keep a version that a run is about to report from being removed meanwhile.
+
+        Afterwards it may be gone already.
+        """
+        announce_use(self.objects, data_version, report)
 
     def _refer(self, record: Provenance) -> None:
         """Have the recipe name a version that is there: this one, where another was removed."""
@@ -157,7 +212,7 @@ class RemoteArtifacts:
     def _referred(self, found: StoredObject, input_key: str) -> Provenance | None:
         """The record of the version that a recipe names, if all of it is there."""
         version = found.content.decode("ascii", "replace").strip()
-        whole = _is_version(version) and self.holds_version(version)
+        whole = is_version(version) and self.holds_version(version)
         return self._record(version, input_key) if whole else None
 
     def stored(self, data_version: str) -> StoredManifest | None:
@@ -176,6 +231,12 @@ class RemoteArtifacts:
         if stored.manifest.digest != data_version:
             raise self._changed_manifest(data_version, "has other bytes than when it was written")
         return stored
+
+    def _trusted(self, data_version: str) -> StoredManifest | None:
+        """As `stored`; None too where it says something else than when it was written."""
+        with suppress(RemoteArtifactError):
+            return self.stored(data_version)
+        return None
 
     def download(self, data_version: str, folder: Path, stage: str, report: Report) -> Manifest:
         """Bring the files of a version into a folder, and verify every digest.
@@ -219,14 +280,16 @@ class RemoteArtifacts:
             The versions that needed one of them.
 
         Raises:
-            RemoteArtifactError: a manifest was changed, or a block cannot be made of these files.
+            RemoteArtifactError: a manifest was changed, or a block cannot be made of these files;
+                all that can be written again is.
         """
-        sizes = self._block_sizes()
-        lost = [
-            (version, block, parts)
-            for version in sorted(folders)
-            for block, parts in self._lost_blocks(version, sizes)
-        ]
+        sizes, problems = self.block_sizes(), []
+        lost: list[tuple[str, str, tuple[Part, ...]]] = []
+        for version in sorted(folders):
+            try:
+                lost += [(version, *one) for one in self._lost_blocks(version, sizes)]
+            except RemoteArtifactError as error:
+                problems.append(error)
         restored = set()
         for version, block, parts in lost:
             if block in restored:
@@ -237,18 +300,18 @@ class RemoteArtifacts:
                 restored.add(block)
         for version, block, _ in lost:
             if block not in restored:
-                raise RemoteArtifactError(
-                    f"{block_key(block)} in {self.place} is gone or shorter than it was, and is "
-                    "not made of files that are here.",
-                    f"Remove {_manifest_key(version)} there, and run `outpost artifacts upload` "
-                    "again: then the files are uploaded once more.",
-                )
+                problems.append(self._not_restored(version, block))
+        if problems:
+            raise problems[0]
         return {version for version, _, _ in lost}
 
-    def _block_sizes(self) -> dict[str, int]:
-        """Bytes of every block that is there, by its digest."""
-        listing = self.objects.listing("blocks/")
-        return {found.key.rpartition("/")[2]: found.size for found in listing}
+    def _not_restored(self, data_version: str, block: str) -> RemoteArtifactError:
+        return RemoteArtifactError(
+            f"{block_key(block)} in {self.place} is gone or shorter than it was, and is not made "
+            "of files that are here.",
+            f"Remove {_manifest_key(data_version)} there, and run `outpost artifacts upload` "
+            "again: then the files are uploaded once more.",
+        )
 
     def _lost_blocks(
         self, data_version: str, sizes: Mapping[str, int]
@@ -267,23 +330,27 @@ class RemoteArtifacts:
                 self.objects.put_if_match(key, content, found.tag)
 
     def _with_blocks(
-        self, recipe: Recipe, folder: Path, manifest: Manifest, stage: str, report: Report
+        self, recipe: Recipe, source: _Source, stage: str, report: Report
     ) -> StoredManifest:
         """Upload what no input of the recipe has, and say where everything lies."""
         places: dict[str, tuple[Place, ...]] = {}
-        earlier = [self.stored(used.data_version) for used in recipe.inputs]
-        sizes = self._block_sizes() if any(earlier) else {}
+        earlier = [self._trusted(used.data_version) for used in recipe.inputs]
+        sizes = self.block_sizes() if any(earlier) else {}
         for stored in earlier:
             for digest, at in (stored.places if stored else {}).items():
-                # What was lost there is not relied on.
-                if all(sizes.get(one.block, 0) >= one.offset + one.size for one in at):
+                # What was lost there, or is about to be removed, is not relied on.
+                if all(
+                    sizes.get(one.block, 0) >= one.offset + one.size
+                    and one.block not in source.collections.blocks
+                    for one in at
+                ):
                     places[digest] = at
-        new = tuple(entry for entry in manifest.files if entry.sha256 not in places)
-        _require_unchanged(folder, new)
+        new = tuple(entry for entry in source.manifest.files if entry.sha256 not in places)
+        _require_unchanged(source.folder, new)
         blocks = blocks_of(new)
-        digests = upload_blocks(self.objects, folder, blocks, stage, report)
+        digests = upload_blocks(self.objects, source.folder, blocks, source.needs, stage, report)
         places |= places_in(tuple(zip(digests, blocks, strict=True)))
-        return stored_manifest(manifest, places)
+        return stored_manifest(source.manifest, places)
 
     def _record(self, data_version: str, input_key: str) -> Provenance | None:
         """A record that is filed under the key of its own recipe; any other was changed."""
@@ -330,6 +397,28 @@ class RemoteArtifacts:
         return self._changed_manifest(data_version, f"says falsely where {file.path} lies")
 
 
+@dataclass(frozen=True)
+class _Source:
+    """What is uploaded.
+
+    Attributes:
+        present: bytes of blocks that are known to be there, by digest.
+        collections: that go on meanwhile.
+    """
+
+    folder: Path
+    manifest: Manifest
+    present: Mapping[str, int]
+    collections: Collections
+
+    def needs(self, digest: str, size: int) -> bool:
+        """Whether a block has to be written; not before whoever removes it has ended."""
+        if digest in self.collections.blocks:
+            self.collections.wait_for_block(digest)
+            return True
+        return self.present.get(digest) != size
+
+
 def _require_unchanged(folder: Path, files: tuple[FileEntry, ...]) -> None:
     """What is once in the store under a version stays, and nobody could use it."""
     for file in differing(folder, files):
@@ -339,7 +428,8 @@ def _require_unchanged(folder: Path, files: tuple[FileEntry, ...]) -> None:
         )
 
 
-def _is_version(text: str) -> bool:
+def is_version(text: str) -> bool:
+    """Whether it can be a data version."""
     return DATA_VERSION.fullmatch(text) is not None
 
 

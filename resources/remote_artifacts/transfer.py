@@ -30,10 +30,14 @@ def upload_blocks(
     store: ObjectStore,
     folder: Path,
     blocks: Sequence[tuple[Slice, ...]],
+    needs: Callable[[str, int], bool],
     stage: str,
     report: Report,
 ) -> tuple[str, ...]:
     """Write each block that is not there yet.
+
+    Args:
+        needs: by digest and bytes, whether a block may not be there; waits until it may be written.
 
     Returns:
         The SHA-256 of each.
@@ -45,7 +49,8 @@ def upload_blocks(
     def upload(block: tuple[Slice, ...]) -> str:
         content = content_of(folder, block)
         digest = hashlib.sha256(content).hexdigest()
-        store.put_if_absent(block_key(digest), content)
+        if needs(digest, len(content)):
+            store.put_if_absent(block_key(digest), content)
         return digest
 
     sizes = [sum(part.size for part in block) for block in blocks]

@@ -1,5 +1,6 @@
 """Garbage collection against a real instance and a real store."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -8,15 +9,20 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from typer.testing import CliRunner
 
+from assets.cli.app import app
 from assets.core.building import AssetBuild, build_asset
 from assets.core.metadata import drawing
 from assets.core.page_images import images_folder, with_images_served
 from assets.operations.kept_artifacts import collect_garbage
+from pipeline.progress import silent
 from resources.artifacts import ABANDONED_AFTER_SECONDS, Artifacts
 from resources.defaults import Resources
 from resources.instance import open_instance
 from resources.paths import Paths
+from resources.remote_artifacts import collection
+from resources.remote_artifacts.announcements import announced_upload
 
 KEY = dg.AssetKey(["toy", "text"])
 FOUND_WHILE_RUNNING: list[Path] = []
@@ -105,6 +111,81 @@ def test_an_old_build_survives_while_a_run_takes_it_up_again(resources: Resource
     assert [item.path for item in collect_garbage(resources, delete=False)] == [folder.parent]
     assert materialize(resources, "one") == folder
     assert FOUND_WHILE_RUNNING == []
+
+
+def test_the_bucket_is_collected_too(
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = tmp_path / "bucket"
+    monkeypatch.setenv("OUTPOST_ARTIFACTS", str(bucket))
+    materialize(resources, "one")
+    with open_instance(resources.state) as instance:
+        instance.wipe_assets([KEY])
+    materialize(resources, "two, which is longer")
+    age(bucket)
+    listed = json.loads(outpost(resources, "gc", "--json").stdout)
+    assert listed["here"] == [], "younger than a day"
+    (removal,) = listed["bucket"]["removals"]
+    assert removal["bytes"] == 3
+    assert removal["what"].startswith("toy/text ")
+    assert f"would be freed in {bucket}" in outpost(resources, "gc").stdout
+    assert str(bucket) not in outpost(resources, "gc", "--local").stdout
+    assert json.loads(outpost(resources, "gc", "--json").stdout) == listed, "nothing has gone"
+
+    assert f"Removed 0.0 MB from {bucket}" in outpost(resources, "gc", "--delete").stdout
+    assert f"Nothing to remove from {bucket}" in outpost(resources, "gc", "--delete").stdout
+    assert len(list(bucket.glob("versions/*/manifest.json"))) == 1
+
+
+def test_another_instance_removes_nothing_of_ours_from_the_bucket(
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who sets OUTPOST_ARTIFACTS and forgets about the instance."""
+    bucket = tmp_path / "bucket"
+    monkeypatch.setenv("OUTPOST_ARTIFACTS", str(bucket))
+    materialize(resources, "one")
+    age(bucket)
+    stranger = Resources.of(Paths.below(tmp_path / "another"))
+    said = outpost(stranger, "gc", "--delete").stdout.replace("\n", " ")
+    assert "does not know the runs that have made some of what is there (1)" in said
+    assert len(list(bucket.glob("versions/*/manifest.json"))) == 1
+    assert "toy/text" in outpost(stranger, "gc", "--delete", "--unknown-runs").stdout
+    assert list(bucket.glob("versions/*/manifest.json")) == []
+
+
+def test_an_upload_that_goes_on_is_named_and_waited_for(
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPOST_ARTIFACTS", str(tmp_path / "bucket"))
+    monkeypatch.setattr(collection, "PATIENCE_SECONDS", 0.0)
+    store = resources.artifacts.store
+    assert store.remote is not None
+    with announced_upload(store.remote.objects, "toy/text 0123", silent):
+        done = CliRunner().invoke(app, ["gc", "--delete"], obj=resources)
+    assert done.exit_code == 1
+    assert "An upload of toy/text 0123 from" in done.stderr
+    assert outpost(resources, "gc", "--delete").exit_code == 0
+
+
+def test_here_is_collected_where_the_bucket_cannot_be_reached(
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = materialize(resources, "one")
+    with open_instance(resources.state) as instance:
+        instance.wipe_assets([KEY])
+    age(resources.state.artifacts)
+    (tmp_path / "bucket").write_text("no folder")
+    monkeypatch.setenv("OUTPOST_ARTIFACTS", str(tmp_path / "bucket"))
+    done = CliRunner().invoke(app, ["gc", "--delete"], obj=resources)
+    assert done.exit_code == 1
+    assert "cannot be used" in done.stderr
+    assert not folder.exists()
+
+
+def outpost(resources: Resources, *words: str) -> Any:
+    done = CliRunner().invoke(app, [*words], obj=resources)
+    assert done.exit_code == 0, done.output
+    return done
 
 
 def test_the_folder_of_a_training_is_garbage_once_it_stands_still(resources: Resources) -> None:

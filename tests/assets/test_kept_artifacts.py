@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pipeline.provenance import Recipe
 from resources.artifacts import Artifacts
 from resources.defaults import Resources
 from resources.instance import open_instance
+from resources.local_artifacts.in_use import used_for_a_while
 from resources.paths import Paths
 
 PARTS, WHOLE = dg.AssetKey(["toy", "parts"]), dg.AssetKey(["toy", "whole"])
@@ -124,6 +126,38 @@ def test_only_what_a_run_asks_for_is_fetched_and_said_in_its_log(
     assert any("MiB of toy/parts: 2/2" in message for message in said)
 
 
+def test_what_is_in_the_bucket_too_makes_room_and_comes_back(
+    machine: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs, of which each is a process of its own otherwise."""
+    monkeypatch.setenv("OUTPOST_ARTIFACTS_CACHE_GB", "0")
+    with used_for_a_while():
+        materialize(machine, parts)
+    with used_for_a_while():
+        made = materialize(machine, a_copy)
+        assert listed(machine) == {"toy/a_copy": (True, True), "toy/parts": (True, True)}
+    said = outpost(machine, "artifacts", "list").stdout
+    assert "here, of at most 0.0 MB" in said
+    with used_for_a_while():
+        again = materialize(machine, whole)
+    names = {"toy/a_copy": (False, True), "toy/parts": (True, True), "toy/whole": (True, True)}
+    assert listed(machine) == names
+    (text,) = [event.message for event in _log(machine, again) if "dropped" in event.message]
+    assert f"MiB dropped here that are in {tmp_path / 'bucket'}: 2/2" in text
+    with used_for_a_while():
+        second = materialize(machine, a_copy)
+    tags = [
+        run.asset_materializations_for_node("toy__a_copy")[0].tags or {} for run in (made, second)
+    ]
+    assert tags[0]["dagster/data_version"] == tags[1]["dagster/data_version"]
+    assert MADE == ["parts", "whole"], "nothing was made twice"
+
+
+def _log(machine: Resources, run: dg.ExecuteInProcessResult) -> Sequence[dg.EventLogEntry]:
+    with open_instance(machine.state) as instance:
+        return instance.all_logs(run.run_id)
+
+
 def test_what_was_made_before_there_was_a_bucket_is_uploaded_on_demand(
     machine: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +179,31 @@ def test_what_was_made_before_there_was_a_bucket_is_uploaded_on_demand(
     assert "uploaded toy/whole" in outpost(machine, "artifacts", "upload").stdout
     assert "Nothing to upload" in outpost(machine, "artifacts", "upload").stdout
     assert sum(file.stat().st_size for file in blocks) < (2 << 20) + 4100, "no byte is there twice"
+
+
+def test_what_has_changed_keeps_nothing_else_from_being_uploaded(
+    machine: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPOST_ARTIFACTS", "")
+    materialize(machine, parts, whole)
+    materialize(machine, a_copy)
+    changed = next(machine.state.artifacts.rglob("large.bin"))
+    changed.chmod(0o600)
+    changed.write_bytes(b"X" * (2 << 20))
+    monkeypatch.setenv("OUTPOST_ARTIFACTS", str(tmp_path / "bucket"))
+    done = CliRunner().invoke(app, ["artifacts", "upload"], obj=machine)
+    assert done.exit_code == 1
+    assert "uploaded toy/a_copy" in done.stdout
+    assert "uploaded toy/whole" in done.stdout
+    assert f"not uploaded: toy/parts {changed.parents[1].name[:12]}" in done.stderr
+    assert f"Remove the folder {changed.parents[1]}" in done.stderr
+    names = {"toy/a_copy": True, "toy/parts": False, "toy/whole": True}
+    assert {name: there for name, (_, there) in listed(machine).items()} == names
+    again = CliRunner().invoke(app, ["artifacts", "upload", "--json"], obj=machine)
+    assert again.exit_code == 1
+    said = json.loads(again.stdout)
+    assert said["uploaded"] == []
+    assert [one["version"]["asset"] for one in said["failed"]] == ["toy/parts"]
 
 
 def test_what_no_materialization_refers_to_is_not_uploaded(

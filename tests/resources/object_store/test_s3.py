@@ -78,7 +78,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
 
         def list(self) -> None:
             rows = "".join(
-                f"<Contents><Key>{path.split('/', 2)[2]}</Key><Size>1</Size></Contents>"
+                f"<Contents><Key>{path.split('/', 2)[2]}</Key><Size>1</Size><ETag>tag</ETag>"
+                "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
                 for path in bucket.objects
             )
             self.reply(200, f"<ListBucketResult>{rows}</ListBucketResult>".encode())

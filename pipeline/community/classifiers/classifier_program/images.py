@@ -84,12 +84,13 @@ class Sampler:
         self.base = trust.double().clamp(min=1e-3) / counts[labels].sqrt()
         self.losses = torch.full((len(labels),), float("nan"))
 
-    def draw(self, generator: Any) -> Any:
-        """Indices of an epoch, as many as there are images."""
+    def draw(self, generator: Any, least: int = 0) -> Any:
+        """Indices of an epoch: as many as there are images, or `least` of them."""
         import torch
 
         weights = self.base * self.hardness()
-        return torch.multinomial(weights, len(weights), replacement=True, generator=generator)
+        count = max(len(weights), least)
+        return torch.multinomial(weights, count, replacement=True, generator=generator)
 
     def hardness(self) -> Any:
         """How much more often each image is seen, 1 to the cap."""

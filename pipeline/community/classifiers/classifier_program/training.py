@@ -26,6 +26,10 @@ LAST_RATE = 0.01
 """Of the rate, that the cosine ends at."""
 HEAD_RATE, HEAD_BATCH = 0.01, 256
 PROGRESS_SECONDS = 2.0
+EPOCH_STEPS = 10
+"""Fewest of an epoch: small sets are passed several times before they are validated."""
+PATIENT_SHARE = 0.15
+"""Of all epochs, for which a training waits for a better one at least."""
 STATISTICS_IMAGES = 512
 """From which the statistics of batch normalization are taken before validation."""
 STRIDE = 8
@@ -47,6 +51,7 @@ class ClassifierTrainer:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.best: dict[str, Any] = {}
         self.best_loss, self.waited = math.inf, 0
+        self.patience: int = self.chosen["patience"]
 
     def run(self, start: Start, saved: ClassifierCheckpoint | None) -> Any:
         """Train to the end or to the early stop; the network with its best weights."""
@@ -93,6 +98,8 @@ class ClassifierTrainer:
 
         self.outputs.event("stage", stage=LAYERS, message=f"Training layers on {self.device}")
         is_tuned, epochs = start.has_features, self.epochs_of(start)
+        # Of a small set an epoch is few steps, in which nothing can be told.
+        self.patience = max(self.chosen["patience"], math.ceil(PATIENT_SHARE * epochs))
         # What ImageNet has taught the lower ones is not of this game.
         share = self.chosen["finetune_frozen"] if start.origin == "previous" else 0.0
         frozen = int(len(network.features) * share)
@@ -109,8 +116,7 @@ class ClassifierTrainer:
             loss = self._epoch(steps, optimizer, sampler, (epoch, epochs, side, rate))
             seconds = round(time.monotonic() - began, 3)
             is_whole = side == self.job["input_side"]
-            if is_whole:
-                self._measure_statistics(network, epoch, frozen)
+            self._measure_statistics(network, epoch, frozen, side)
             figures = self.validate(network, side)
             stops = self._keep_best(network, figures["val_loss"]) if is_whole else False
             place = {"stage": LAYERS, "epoch": epoch, "epochs": epochs}
@@ -133,7 +139,7 @@ class ClassifierTrainer:
             return int(self.chosen["finetune_epochs"])
         if start.origin == "imagenet":
             return int(self.chosen["epochs"])
-        steps_of_epoch: int = max(1, len(self.train) // self.chosen["batch"])
+        steps_of_epoch: int = max(EPOCH_STEPS, len(self.train) // self.chosen["batch"])
         enough = math.ceil(int(self.chosen["least_steps"]) / steps_of_epoch)
         return max(int(self.chosen["epochs"]), enough)
 
@@ -171,7 +177,8 @@ class ClassifierTrainer:
 
         epoch, epochs, side, rate = place
         generator = self._generator(LAYERS, epoch)
-        batches = sampler.draw(generator).split(self.chosen["batch"])
+        batch = self.chosen["batch"]
+        batches = sampler.draw(generator, batch * EPOCH_STEPS).split(batch)
         if len(batches) > 1 and len(batches[-1]) < 2:
             batches = batches[:-1]  # One image has no statistics of its own to normalize by.
         steps.train()
@@ -192,7 +199,7 @@ class ClassifierTrainer:
             raise FloatingPointError(f"the loss is no number in epoch {epoch}: lower the rate")
         return total / sum(map(len, batches))
 
-    def _measure_statistics(self, network: Any, epoch: int, frozen: int) -> None:
+    def _measure_statistics(self, network: Any, epoch: int, frozen: int, side: int) -> None:
         """Take what batch normalization knows of the images from the weights as they are now.
 
         Its running means follow weights that move fast by tens of steps, which is all that a small
@@ -215,7 +222,7 @@ class ClassifierTrainer:
         with torch.no_grad():
             for rows in order.split(self.chosen["batch"]):
                 if len(rows) > 1:
-                    images, _ = self._batch(rows, self.job["input_side"], generator)
+                    images, _ = self._batch(rows, side, generator)
                     features_of(network, normalized(images))
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
@@ -251,7 +258,7 @@ class ClassifierTrainer:
             self.best_loss, self.waited = math.inf if loss is None else loss, 0
             return False
         self.waited += 1
-        return bool(self.waited >= self.chosen["patience"])
+        return self.waited >= self.patience
 
     def _keep_checkpoint(
         self, network: Any, optimizer: Any, sampler: Sampler, place: dict[str, Any]
@@ -290,7 +297,7 @@ class ClassifierTrainer:
         if (self.folder / STOP_FILE).exists():
             why = "asked to"
         elif stops:
-            why = f"no better for {self.chosen['patience']} epochs"
+            why = f"no better for {self.patience} epochs"
         if why and epoch < epochs:
             self.outputs.event("message", message=f"Stopped after epoch {epoch}: {why}")
         return why != ""

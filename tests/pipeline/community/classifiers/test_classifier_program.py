@@ -79,6 +79,8 @@ def test_rare_names_are_drawn_more_often_and_hard_images_up_to_the_cap() -> None
     drawn = torch.cat([sampler.draw(generator(seed)) for seed in range(40)])
     share = (labels[drawn] == 1).float().mean()
     assert 0.2 < share < 0.3  # One by the root of 10 and 90: a quarter.
+    assert len(sampler.draw(generator(), 250)) == 250
+    assert len(sampler.draw(generator(), 50)) == 100
     sampler.learn(torch.arange(100), torch.tensor([0.1] * 99 + [1000.0]))
     assert sampler.hardness().max() == 3.0
     assert sampler.hardness().min() == 1.0
