@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from detector_runtime.classify.community_model import ICON_CLASSIFIER_FILE
+from detector_runtime.updates.documents import KEYS_FILE, MANIFEST_FILE
 
 from pipeline.errors import OutpostError
 from pipeline.export.contract import lineage_of
@@ -33,6 +34,8 @@ MODELS = (
     f"{MODEL_FOLDER}/{ICON_CLASSIFIER_FILE}",
 )
 """Of an export or bundle, a runtime package, trained weights, a community model, its package."""
+SIGNED_DOCUMENTS = (MANIFEST_FILE, KEYS_FILE)
+"""Written by who publishes; `detector_runtime.updates` verifies them."""
 LEARNED_FROM = {"training_set": "cvat_merge", "voted_crops": "voted_crops"}
 """What a model says that it was trained on, and the asset whose version that is."""
 
@@ -216,15 +219,29 @@ def _origin_of_folder(
     """
     listing = manifest_of(folder)
     held = records.versions_holding(*(entry.sha256 for entry in listing.files))
-    origins = [
-        (
-            (version,),
-            tuple(f"{folder / item.path}: {item.problem}" for item in problems_in(folder, part)),
-        )
-        for version in held
-        for part in _parts_like(listing, records.listing_of(version))
-    ]
+    origins = []
+    for version in held:
+        whole = records.listing_of(version)
+        for part in _parts_like(listing, whole):
+            added = _added_by_publishing(listing, part, whole)
+            differences = tuple(
+                f"{folder / item.path}: {item.problem}"
+                for item in problems_in(folder, part)
+                if item.path not in added
+            )
+            origins.append(((version,), differences))
     return min(origins, key=lambda origin: len(origin[1]), default=((), ()))
+
+
+def _added_by_publishing(listing: Manifest, part: Manifest, whole: Manifest) -> set[str]:
+    """Files of a published folder beside those of the part: signed documents, and other files of
+    the artifact, as they were."""
+    known, held = {one.path for one in part.files}, {one.sha256 for one in whole.files}
+    return {
+        one.path
+        for one in listing.files
+        if one.path not in known and (one.path in SIGNED_DOCUMENTS or one.sha256 in held)
+    }
 
 
 def _parts_like(listing: Manifest, whole: Manifest) -> Iterator[Manifest]:
