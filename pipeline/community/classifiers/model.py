@@ -166,8 +166,9 @@ class ClassifierModel:
         for name in KEPT_FILES:
             if (outputs / name).is_file():
                 shutil.copyfile(outputs / name, folder / name)
-        for name in (JOB_FILE, PROGRAM_FILE):
-            shutil.copyfile(job / name, folder / name)
+        shutil.copyfile(job / JOB_FILE, folder / JOB_FILE)
+        if (job / PROGRAM_FILE).is_file():
+            shutil.copyfile(job / PROGRAM_FILE, folder / PROGRAM_FILE)
         write_json(folder / LABELS_FILE, _labels(spec.classes))
         meta = _meta_of(spec, outputs, data)
         write_json(folder / META_FILE, meta.model_dump(mode="json"))
