@@ -240,7 +240,7 @@ def _show_votes(folder: Path, decisions: Sequence[Decision]) -> Metadata:
     states = Counter((crop.kind, crop.status) for crop in crops)
     sheets = {
         "not settled": unsettled_sheet(voted),
-        "what the least reliable contributors say": offenders_sheet(voted),
+        "least reliable contributors": offenders_sheet(voted),
     }
     people = contributor_agreement(voted.content)
     return {
