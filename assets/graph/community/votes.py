@@ -1,7 +1,7 @@
 """What is believed of all contributions: labels of icons and screens, corrections of texts."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -13,10 +13,8 @@ from pydantic import Field
 from assets.core.building import (
     AssetBuild,
     Metadata,
-    NotMaterializedError,
     build_asset,
     latest_version,
-    notice,
 )
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
@@ -62,42 +60,12 @@ def counted_contributions(
     keys: GameKeys,
     withdrawn: frozenset[str],
 ) -> tuple[Artifact, ...]:
-    """What everybody has sent who was not withdrawn, by install.
-
-    Raises:
-        NotMaterializedError: nobody's contributions have been read yet.
-    """
+    """What everybody has sent who was not withdrawn, by install; nothing before anybody has."""
     name = keys.contributors.name
     assert name is not None
     installs = sorted({*instance.get_dynamic_partitions(name)} - withdrawn)
     versions = (latest_version(instance, keys.staged_crops, install) for install in installs)
-    staged = tuple(store.open(version) for version in versions if version)
-    if not staged:
-        raise NotMaterializedError(
-            "No contributions have been read that count.",
-            _how_to_read(keys),
-        )
-    return staged
-
-
-def _anything_was_read(context: dg.AssetExecutionContext, keys: GameKeys) -> bool:
-    """Whether anybody's contributions were ever read; says so where not, and nothing follows."""
-    name = keys.contributors.name
-    assert name is not None
-    installs = context.instance.get_dynamic_partitions(name)
-    if any(latest_version(context.instance, keys.staged_crops, one) for one in installs):
-        return True
-    say = f"Nothing to vote on: no contributions have been read yet. {_how_to_read(keys)}"
-    notice(context.log.info, say)
-    return False
-
-
-def _how_to_read(keys: GameKeys) -> str:
-    return (
-        f"Turn on the sensor {keys.game}_contribution_sensor, or materialize a partition of "
-        f"{keys.staged_crops.to_user_string()}; `outpost community list` shows who has sent "
-        "something."
-    )
+    return tuple(store.open(version) for version in versions if version)
 
 
 def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
@@ -129,7 +97,6 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
     @dg.asset(
         key=keys.voted_crops,
         deps=[_everybody(keys)],
-        output_required=False,
         group_name=GROUP,
         kinds={"png", "json"},
         code_version=code,
@@ -141,13 +108,13 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
         config: VotedCropsConfig,
         artifacts: Artifacts,
         contributions: Contributions,
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        if not _anything_was_read(context, keys):
-            return
+    ) -> dg.MaterializeResult[Any]:
         rules = VotingRules(**config.model_dump(exclude={"ask_classifier"}))
         instance, store = context.instance, artifacts.store
         withdrawn = _withdrawn(contributions, pack)
         sent = counted_contributions(instance, store, keys, withdrawn)
+        if not sent:
+            context.log.info(_nobody(keys))
         asks = config.ask_classifier and rules.rule != "plain"
         in_use = _classifiers(instance, store, keys) if asks else {}
         staged = [StagedCrops.open(artifact.path) for artifact in sent]
@@ -174,7 +141,7 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
             votes = count_votes([one.content for one in staged], rules, views)
             VotedCrops.write(folder, votes, images)
 
-        yield build_asset(build, write, partial(_show_votes, decisions=decisions))
+        return build_asset(build, write, partial(_show_votes, decisions=decisions))
 
     return voted_crops
 
@@ -195,7 +162,6 @@ def _text_corrections(pack: GamePack, community: CommunityRules) -> dg.AssetsDef
     @dg.asset(
         key=keys.text_corrections,
         deps=[_everybody(keys)],
-        output_required=False,
         group_name=GROUP,
         kinds={"json"},
         code_version=code,
@@ -207,9 +173,7 @@ def _text_corrections(pack: GamePack, community: CommunityRules) -> dg.AssetsDef
         config: TextCorrectionsConfig,
         artifacts: Artifacts,
         contributions: Contributions,
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        if not _anything_was_read(context, keys):
-            return
+    ) -> dg.MaterializeResult[Any]:
         rules, withdrawn = TextVotingRules(quorum=config.quorum), _withdrawn(contributions, pack)
         inputs = counted_contributions(context.instance, artifacts.store, keys, withdrawn)
         valid = community.text_slots
@@ -224,7 +188,7 @@ def _text_corrections(pack: GamePack, community: CommunityRules) -> dg.AssetsDef
             staged = [StagedCrops.open(artifact.path).content for artifact in inputs]
             TextCorrections.write(folder, count_text_votes(staged, valid, rules))
 
-        yield build_asset(build, write, _show_texts)
+        return build_asset(build, write, _show_texts)
 
     return text_corrections
 
@@ -261,6 +225,13 @@ def _windows(images: Mapping[str, Path], digest: str) -> Colours:
 def _layout(images: Mapping[str, Path], digest: str) -> Layout:
     with Image.open(images[digest], formats=["PNG"]) as opened:
         return layout_of(opened)
+
+
+def _nobody(keys: GameKeys) -> str:
+    return (
+        "Nobody has sent anything that counts: turn on the sensor "
+        f"{keys.game}_contribution_sensor; `outpost community list` shows who has sent something."
+    )
 
 
 def _show_votes(folder: Path, decisions: Sequence[Decision]) -> Metadata:
