@@ -20,7 +20,9 @@ from assets.cli.commands.cvat import cvat_app
 from assets.cli.commands.deploy import deploy_app
 from assets.cli.commands.gpu import gpu_app
 from assets.cli.commands.lineage import audit, reproduce
+from assets.cli.commands.play.playing import play_app
 from assets.cli.commands.releases import release_app
+from assets.cli.commands.simulation import simulate
 from assets.cli.commands.thresholds import thresholds_app
 from assets.cli.context import Game, resources_of
 from assets.cli.output import Json, console, errors, explained, note, plain, print_json, print_table
@@ -52,6 +54,8 @@ app.add_typer(release_app, name="release")
 app.add_typer(deploy_app, name="deploy")
 app.add_typer(thresholds_app, name="thresholds")
 app.add_typer(community_app, name="community")
+app.add_typer(play_app, name="play")
+community_app.command()(simulate)
 
 
 @app.command()

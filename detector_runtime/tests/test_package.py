@@ -18,7 +18,11 @@ import detector_runtime
 SOURCE = Path(detector_runtime.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 ALLOWED = {"detector_runtime", "numpy", "PIL", "onnxruntime", "scipy", "pydantic"}
-OPTIONAL = {"s3_store": {"boto3", "botocore"}, "text": {"rapidfuzz"}}
+OPTIONAL = {
+    "hugging_face": {"huggingface_hub", "httpx2"},
+    "s3_store": {"boto3", "botocore"},
+    "text": {"rapidfuzz"},
+}
 """By module: packages of an extra, which functions of it import alone."""
 
 

@@ -91,6 +91,7 @@ def _votes(
     said: dict[tuple[str, str], dict[str, dict[date, set[str]]]] = defaultdict(dict)
     allowed = {slot: {normalised(text): text for text in texts} for slot, texts in valid.items()}
     folded = {slot: {text.casefold() for text in texts} for slot, texts in allowed.items()}
+    spelt = {slot: {_letters(text): text for text in texts} for slot, texts in allowed.items()}
     for content in contributions:
         for crop in content.crops:
             if crop.kind != "text" or crop.slot not in allowed:
@@ -100,6 +101,8 @@ def _votes(
                 continue  # a valid text stands for itself, whatever anybody says
             if allowed[crop.slot] and name not in allowed[crop.slot]:
                 continue
+            if spelt[crop.slot].get(_letters(raw), name) != name:
+                continue  # of "Tier4" nothing but "Tier 4" can be meant
             days = said[crop.slot, raw].setdefault(content.contributor, {})
             days.setdefault(crop.date, set()).add(allowed[crop.slot].get(name, name))
     last = {
@@ -110,6 +113,10 @@ def _votes(
         reading: {who: next(iter(texts)) for who, texts in voters.items() if len(texts) == 1}
         for reading, voters in last.items()
     }
+
+
+def _letters(text: str) -> str:
+    return "".join(text.split()).casefold()
 
 
 def _judged(slot: str, raw: str, labels: Mapping[str, str], rules: TextVotingRules) -> TextVotes:

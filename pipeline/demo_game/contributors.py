@@ -37,15 +37,19 @@ class ContributorMix:
     malformed: int = 0
     slips: float = 0.15
 
+    def odd(self, installs: int) -> Mapping[ContributorKind, int]:
+        """How many of so many players are of each kind that is not honest; shares are rounded."""
+        return {
+            ContributorKind.FLOODING: self.flooding,
+            ContributorKind.MALFORMED: self.malformed,
+            ContributorKind.HOSTILE: round(self.hostile * installs),
+            ContributorKind.COLLUDING: round(self.colluding * installs),
+            ContributorKind.CARELESS: round(self.careless * installs),
+        }
+
     def kinds(self, installs: int) -> tuple[ContributorKind, ...]:
-        """The kind of each install, the odd ones first; shares are rounded."""
-        odd = [
-            *[ContributorKind.FLOODING] * self.flooding,
-            *[ContributorKind.MALFORMED] * self.malformed,
-            *[ContributorKind.HOSTILE] * round(self.hostile * installs),
-            *[ContributorKind.COLLUDING] * round(self.colluding * installs),
-            *[ContributorKind.CARELESS] * round(self.careless * installs),
-        ]
+        """The kind of each install, the odd ones first."""
+        odd = [kind for kind, count in self.odd(installs).items() for _ in range(count)]
         return (*odd, *[ContributorKind.HONEST] * max(installs - len(odd), 0))[:installs]
 
 

@@ -65,12 +65,14 @@ class SeenObject:
         box: around its visible pixels.
         mask: bool, the visible pixels within `box`.
         occluded: whether something else or the interface hides a part of it.
+        tag: its entity's.
     """
 
     class_name: str
     box: Box
     mask: Mask
     occluded: bool
+    tag: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +102,28 @@ def screenshot_of(session: Session, number: int) -> Screenshot:
     From frame to frame the camera moves over the map, and units move a little.
     """
     world, path = _played(session)
-    return _Frame(session, world, number, path[number]).render()
+    moved = tuple(_moved(entity, number) for entity in world.entities)
+    moment = replace(world, entities=moved)
+    name = f"{session.name}_{number:02d}"
+    return draw_frame(name, moment, path[number], session.light, _amounts(session, number))
+
+
+def draw_frame(
+    name: str,
+    world: World,
+    corner: tuple[int, int],
+    light: tuple[float, float, float],
+    amounts: tuple[int, ...],
+) -> Screenshot:
+    """A part of a map as the game shows it.
+
+    Args:
+        world: of any size that a frame fits into, with every entity as it is at that moment.
+        corner: left and top of the frame within the map, in pixels.
+        light: factors on red, green and blue.
+        amounts: four numbers for the line along the top.
+    """
+    return _Frame(world, corner, light, amounts).render(name)
 
 
 @lru_cache(maxsize=1)
@@ -120,16 +143,40 @@ def _camera_path(session: Session) -> Iterator[tuple[int, int]]:
             yield min(max(x, 0), WIDTH - FRAME_WIDTH), min(max(y, 0), HEIGHT - FRAME_HEIGHT)
 
 
+def _moved(entity: Entity, number: int) -> Entity:
+    """Some steps along its way when it walks."""
+    walks = "_walk" in entity.file.name
+    along = (number * 5 + entity.phase * 7) % 12 - 6 if walks else 0
+    dx, dy = heading_step(entity.heading)
+    return replace(
+        entity,
+        x=round(entity.x + dx * along),
+        y=round(entity.y + dy * along),
+        phase=(entity.phase + number) % len(entity.file.steps),
+    )
+
+
+def _amounts(session: Session, number: int) -> tuple[int, ...]:
+    """What the player owns of each resource."""
+    rng = np.random.default_rng([session.seed, 5])
+    growth = rng.integers(3, 40, size=4) * number
+    return tuple((rng.integers(50, 900, size=4) + growth).tolist())
+
+
 class _Frame:
     """One screenshot in the making."""
 
     def __init__(
-        self, session: Session, world: World, number: int, corner: tuple[int, int]
+        self,
+        world: World,
+        corner: tuple[int, int],
+        light: tuple[float, float, float],
+        amounts: tuple[int, ...],
     ) -> None:
-        self._session = session
         self._world = world
-        self._number = number
         self._left, self._top = corner
+        self._colour_of_light = light
+        self._amounts = amounts
         self._view = (
             slice(self._top, self._top + FRAME_HEIGHT),
             slice(self._left, self._left + FRAME_WIDTH),
@@ -137,11 +184,11 @@ class _Frame:
         self._image = world.ground[self._view].copy()
         self._ids = np.zeros(self._image.shape[:2], np.int32)
         self._entities = sorted(
-            (self._moved(entity) for entity in world.entities if self._is_near(entity)),
+            (self._shifted(entity) for entity in world.entities if self._is_near(entity)),
             key=lambda entity: (entity.y, entity.x),
         )
 
-    def render(self) -> Screenshot:
+    def render(self, name: str) -> Screenshot:
         """Draw everything in the order in which it covers what came before."""
         for entity in self._entities:
             self._draw_mark(entity)
@@ -153,24 +200,15 @@ class _Frame:
         for entity in self._entities:
             self._draw_health(entity)
         self._draw_interface()
-        name = f"{self._session.name}_{self._number:02d}"
         return Screenshot(name, self._image, tuple(self._seen()))
 
     def _is_near(self, entity: Entity) -> bool:
         x, y = entity.x - self._left, entity.y - self._top
         return -REACH < x < FRAME_WIDTH + REACH and -REACH < y < FRAME_HEIGHT + REACH
 
-    def _moved(self, entity: Entity) -> Entity:
-        """In the image's coordinates, some steps along its way when it walks."""
-        walks = "_walk" in entity.file.name
-        along = (self._number * 5 + entity.phase * 7) % 12 - 6 if walks else 0
-        dx, dy = heading_step(entity.heading)
-        return replace(
-            entity,
-            x=round(entity.x + dx * along) - self._left,
-            y=round(entity.y + dy * along) - self._top,
-            phase=(entity.phase + self._number) % len(entity.file.steps),
-        )
+    def _shifted(self, entity: Entity) -> Entity:
+        """In the image's coordinates."""
+        return replace(entity, x=entity.x - self._left, y=entity.y - self._top)
 
     def _draw_mark(self, entity: Entity) -> None:
         if entity.selected:
@@ -194,7 +232,7 @@ class _Frame:
 
     def _light(self) -> None:
         fog = 1 - np.float32(FOG_STRENGTH) * self._world.fog[self._view]
-        light = fog[..., None] * np.array(self._session.light, np.float32)
+        light = fog[..., None] * np.array(self._colour_of_light, np.float32)
         self._image = np.rint(np.clip(self._image * light, 0, 255)).astype(np.uint8)
 
     def _draw_health(self, entity: Entity) -> None:
@@ -205,16 +243,14 @@ class _Frame:
             draw_bar(self._image, entity.x, top, width, entity.health)
 
     def _draw_interface(self) -> None:
-        rng = np.random.default_rng([self._session.seed, 5])
-        growth = rng.integers(3, 40, size=4) * self._number
-        amounts = tuple((rng.integers(50, 900, size=4) + growth).tolist())
+        height, width = self._world.ground.shape[:2]
         view = (
-            self._left / WIDTH,
-            self._top / HEIGHT,
-            (self._left + FRAME_WIDTH) / WIDTH,
-            (self._top + FRAME_HEIGHT) / HEIGHT,
+            self._left / width,
+            self._top / height,
+            (self._left + FRAME_WIDTH) / width,
+            (self._top + FRAME_HEIGHT) / height,
         )
-        covered = draw_resources(self._image, amounts)
+        covered = draw_resources(self._image, self._amounts)
         covered |= draw_minimap(self._image, self._world.ground, view)
         self._ids[covered] = 0
 
@@ -235,6 +271,7 @@ class _Frame:
                 box=Box(left, top, right, bottom),
                 mask=self._ids[top:bottom, left:right] == number,
                 occluded=len(rows) < whole,
+                tag=entity.tag,
             )
 
 

@@ -100,6 +100,7 @@ class Entity:
         player: 0 to 7, or None for what belongs to nobody.
         selected: whether its player has chosen it.
         health: filled part of its bar, or None while no bar is shown.
+        tag: by which what is seen of it can be told from all else, or None.
     """
 
     file: SpriteFile
@@ -110,6 +111,7 @@ class Entity:
     player: int | None
     selected: bool
     health: float | None
+    tag: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +119,7 @@ class World:
     """A map.
 
     Attributes:
-        ground: uint8 [HEIGHT, WIDTH, 3], without anything that stands on it.
+        ground: uint8 [height, width, 3], without anything that stands on it.
         elevation: negative under water, about 0.003 for every pixel from the shore.
         fog: 0 to 1, how dark it is where nobody looks at present.
         entities: everything that stands on it.
@@ -135,7 +137,7 @@ def world_of(session: Session) -> World:
     elevation = _elevation(rng, session.water_share)
     population = _Population(np.random.default_rng([session.seed, 2]), elevation)
     entities = population.populate()
-    ground = _paint(np.random.default_rng([session.seed, 3]), elevation, entities)
+    ground = paint_ground(np.random.default_rng([session.seed, 3]), elevation, entities)
     return World(ground, elevation, _fog(rng), entities)
 
 
@@ -258,41 +260,52 @@ FILES_BY_CLASS = {
 }
 
 
-def _paint(rng: np.random.Generator, elevation: Field, entities: tuple[Entity, ...]) -> Pixels:
-    """Ground from the terrain textures, with ragged transitions, surf and trodden paths."""
-    shape = (HEIGHT, WIDTH)
+def paint_ground(
+    rng: np.random.Generator, elevation: Field, entities: tuple[Entity, ...]
+) -> Pixels:
+    """Ground from the terrain textures, with ragged transitions, surf and trodden paths.
+
+    Args:
+        elevation: as in `World`, of a map of any size.
+
+    Returns:
+        uint8 [height, width, 3].
+    """
+    shape = (elevation.shape[0], elevation.shape[1])
     ragged: Field = smooth_noise(rng, shape, (120, 220)) + smooth_noise(rng, shape, (43, 77)) - 1
     moisture: Field = smooth_noise(rng, shape, (5, 9)) + np.float32(0.15) * ragged
     level: Field = elevation + np.float32(0.01) * ragged
-    image = _texture("g_grs", rng)
+    image = _texture("g_grs", shape, rng)
     for name, weight in (
         ("g_gr2", _smoothstep(moisture, 0.52, 0.66)),
         ("g_dir", _smoothstep(moisture, 0.78, 0.86) * 0.9),
-        ("g_for", _trodden(entities, ("tree",), 40.0) * 0.85),
-        ("g_rd1", _trodden(entities, ("keep", "house", "mill"), 46.0) * 0.9),
+        ("g_for", _trodden(shape, entities, ("tree",), 40.0) * 0.85),
+        ("g_rd1", _trodden(shape, entities, ("keep", "house", "mill"), 46.0) * 0.9),
         ("g_bch", 1 - _smoothstep(level, 0.03, 0.09)),
         ("g_wt2", 1 - _smoothstep(level, -0.008, 0.002)),
         ("g_wtr", 1 - _smoothstep(level, -0.12, -0.05)),
         ("g_wt3", 1 - _smoothstep(level, -0.5, -0.25)),
     ):
-        image += (_texture(name, rng) - image) * weight[..., None]
+        image += (_texture(name, shape, rng) - image) * weight[..., None]
     swell: Field = level + np.float32(0.01) * ragged
     surf = 0.75 * _band(level, -0.007, 0.009) + 0.3 * _band(swell, -0.05, 0.006)
     image += (np.array([226, 240, 244], np.float32) - image) * surf[..., None]
     return np.rint(np.clip(image, 0, 255)).astype(np.uint8)
 
 
-def _texture(name: str, rng: np.random.Generator) -> Field:
+def _texture(name: str, shape: tuple[int, int], rng: np.random.Generator) -> Field:
     """A terrain's tile laid out over the map."""
     terrain = next(terrain for terrain in TERRAINS if terrain.name == name)
     tile = tile_of(terrain, int(rng.integers(1 << 30)))
-    rows, columns = (np.arange(side) % TILE for side in (HEIGHT, WIDTH))
+    rows, columns = (np.arange(side) % TILE for side in shape)
     return tile[rows][:, columns].astype(np.float32)
 
 
-def _trodden(entities: tuple[Entity, ...], kinds: tuple[str, ...], reach: float) -> Field:
+def _trodden(
+    shape: tuple[int, int], entities: tuple[Entity, ...], kinds: tuple[str, ...], reach: float
+) -> Field:
     """1 where such things stand, falling to 0 at `reach` pixels from them."""
-    field = np.zeros((HEIGHT, WIDTH), np.float32)
+    field = np.zeros(shape, np.float32)
     for entity in entities:
         if entity.file.shows not in kinds:
             continue

@@ -39,7 +39,7 @@ from pipeline.community.voted_crops import VotedCrop, Votes
 from pipeline.community.votes.ballots import ballots_of, majority_of_first
 from pipeline.community.votes.grouping import window_means
 from pipeline.community.votes.neighbours import layout_of
-from pipeline.community.votes.voting import Opinion, Views, VotingRules, count_votes
+from pipeline.community.votes.voting import Opinion, VotingRules, VotingSources, count_votes
 from pipeline.demo_game.contributors import ContributorMix, simulate_contributions
 from pipeline.games.pack import load_pack
 
@@ -134,7 +134,7 @@ def _inventory() -> Iterator[tuple[str, float]]:
     truth = simulate_contributions(objects.__setitem__, 120, 7, mix).names
     with tempfile.TemporaryDirectory() as folder:
         contributions, images = _received(objects, Path(folder))
-        views = Views(
+        views = VotingSources(
             lambda digest: window_means(_opened(images[digest])),
             lambda digest: layout_of(_opened(images[digest])),
         )

@@ -19,7 +19,7 @@ import numpy as np
 from pipeline.community.staged_crops import Contributions, StagedCrop
 from pipeline.community.voted_crops import VotedCrop, Votes
 from pipeline.community.votes.grouping import SIDE, WINDOW, Colours
-from pipeline.community.votes.voting import Views
+from pipeline.community.votes.voting import VotingSources
 
 FIRST_DAY = date(2026, 1, 1)
 DAYS = 60
@@ -60,8 +60,8 @@ class Uploads:
     looks: Mapping[str, Colours]
 
     @property
-    def views(self) -> Views:
-        return Views(self._windows, lambda _: np.zeros(0, dtype=np.float32))
+    def views(self) -> VotingSources:
+        return VotingSources(self._windows, lambda _: np.zeros(0, dtype=np.float32))
 
     def _windows(self, digest: str) -> Colours:
         look = self.looks[self.truth[digest]].astype(int)

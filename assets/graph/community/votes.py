@@ -36,7 +36,7 @@ from pipeline.community.votes.grouping import Colours, window_means
 from pipeline.community.votes.neighbours import Layout, layout_of
 from pipeline.community.votes.opinions import ModelsInUse
 from pipeline.community.votes.vote_sheets import offenders_sheet, unsettled_sheet
-from pipeline.community.votes.voting import Views, VotingRules, count_votes
+from pipeline.community.votes.voting import VotingRules, VotingSources, count_votes
 from pipeline.games.pack import GamePack
 from pipeline.games.sections.community import CommunityRules
 from pipeline.provenance import code_version_behind
@@ -142,7 +142,7 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
 
         def write(folder: Path) -> None:
             models = {kind: ClassifierModel.open(one.path) for kind, one in in_use.items()}
-            views = Views(
+            views = VotingSources(
                 partial(_windows, images),
                 partial(_layout, images),
                 decisions,

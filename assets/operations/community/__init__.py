@@ -1,4 +1,5 @@
 """What `outpost community` carries out: whose votes count, and what a person decides beside them.
 
-Read `contributors`, then `settling_votes`. How votes are counted is `pipeline.community`.
+Read `contributors`, `settling_votes`, then `simulated_players` (those of the built-in game). How
+votes are counted is `pipeline.community`.
 """

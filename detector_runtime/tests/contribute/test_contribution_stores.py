@@ -1,4 +1,4 @@
-"""What every place for contributions keeps: a folder, and a real S3 server."""
+"""What every place for contributions keeps: a folder, a real S3 server, a double of the hub."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from doubles import hub
 from doubles.s3_server import ENVIRONMENT, s3_server
 
 from detector_runtime.contribute.stores.base import ContributionStore, Replacement
@@ -19,18 +20,25 @@ def server_url() -> Iterator[str]:
         yield server.url
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", "bucket", "hub"])
 def store(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     server_url: str,
     monkeypatch: pytest.MonkeyPatch,
-) -> ContributionStore:
+) -> Iterator[ContributionStore]:
     if request.param == "folder":
-        return open_contribution_store(tmp_path / "place")
+        yield open_contribution_store(tmp_path / "place")
+        return
+    if request.param == "hub":
+        with hub.hub() as (url, _):
+            monkeypatch.setenv("HF_ENDPOINT", url)
+            monkeypatch.setenv("HF_TOKEN", hub.TOKEN)
+            yield open_contribution_store(f"hf://datasets/{hub.NAME}/deep")
+        return
     for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": server_url}.items():
         monkeypatch.setenv(name, value)
-    return open_contribution_store(f"s3://annotations/{tmp_path.name}")
+    yield open_contribution_store(f"s3://annotations/{tmp_path.name}")
 
 
 def test_files_are_written_once(store: ContributionStore) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.community.voted_crops import VotedCrop, Votes, VoteStatus
@@ -44,7 +44,7 @@ class ContributorAgreement:
 
 
 @dataclass(frozen=True)
-class Confusion:
+class CalledOtherwise:
     """How often an accepted label was called something else."""
 
     label: str
@@ -87,14 +87,14 @@ def contributor_agreement(votes: Votes) -> tuple[ContributorAgreement, ...]:
     return tuple(sorted(rows, key=lambda row: (right(row), -row.votes, row.contributor)))
 
 
-def confusions(votes: Votes) -> tuple[Confusion, ...]:
+def confusions(votes: Votes) -> tuple[CalledOtherwise, ...]:
     """What accepted labels were called instead, the commonest first."""
     times = Counter[tuple[str, str]]()
     for crop in votes.crops:
         for label, who in crop.votes.items():
             if crop.status == "accepted" and label != crop.label:
                 times[crop.label, label] += len(who)
-    rows = [Confusion(label, called, count) for (label, called), count in times.items()]
+    rows = [CalledOtherwise(label, called, count) for (label, called), count in times.items()]
     return tuple(sorted(rows, key=lambda row: (-row.times, row.label, row.called)))
 
 
@@ -111,6 +111,12 @@ def to_decide(votes: Votes) -> tuple[VotedCrop, ...]:
             key=lambda one: (ORDER[one.status], -len(one.contributors), one.members[0].sha256),
         )
     )
+
+
+def counted(votes: Mapping[str, Sequence[str]]) -> tuple[tuple[str, int], ...]:
+    """Labels with how many gave them, the commonest first."""
+    counts = ((label, len(who)) for label, who in votes.items())
+    return tuple(sorted(counts, key=lambda one: (-one[1], one[0])))
 
 
 def refuted(votes: Votes, contributor: str) -> Iterator[tuple[VotedCrop, str]]:

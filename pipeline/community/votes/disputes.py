@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from pipeline.community.voted_crops import VotedCrop, VotedCrops
-from pipeline.community.votes.agreement import to_decide
+from pipeline.community.votes.agreement import counted, to_decide
 from pipeline.community.votes.decisions import DecisionError
 from pipeline.community.votes.vote_sheets import numbered_sheet
 from pipeline.files import write_text
@@ -31,12 +31,13 @@ HEAD = """\
 
 
 class Dispute(Record):
-    """One image of `disputes.yaml`."""
+    """One image of `disputes.yaml`; `alike` is what others call screens that are most like it."""
 
     image: str
     sha256: str
     status: str
     votes: dict[str, int]
+    alike: dict[str, int] = Field({})
     model: str = ""
     label: str | None = None
 
@@ -117,6 +118,7 @@ def _dispute(number: int, crop: VotedCrop) -> Dispute:
         image=f"{number:03}.png",
         sha256=crop.members[0].sha256,
         status=crop.status,
-        votes={label: len(who) for label, who in crop.votes.items()},
+        votes=dict(counted(crop.votes)),
+        alike=dict(counted(crop.similar)),
         model=crop.opinion,
     )

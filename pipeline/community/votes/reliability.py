@@ -63,7 +63,7 @@ class Assumptions:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class LabelEstimate:
     """What the votes come to.
 
     Attributes:
@@ -80,8 +80,8 @@ class Estimate:
     reliability: Floats
 
 
-def estimate(table: VoteTable, assumed: Assumptions) -> Estimate:
-    """Estimate labels and reliabilities from votes; the order of the rows decides nothing."""
+def estimate(table: VoteTable, assumed: Assumptions) -> LabelEstimate:
+    """LabelEstimate labels and reliabilities from votes; the order of the rows decides nothing."""
     table = _sorted(table)  # sums of floats depend on their order
     pairs, of_vote = np.unique(
         np.column_stack([table.items, table.labels]), axis=0, return_inverse=True
@@ -98,7 +98,7 @@ def estimate(table: VoteTable, assumed: Assumptions) -> Estimate:
         before, reliability = reliability, model.reliabilities(probabilities)
         if np.abs(reliability - before).max(initial=0.0) < SETTLED:
             break
-    return Estimate(items, pairs[:, 1], model.probabilities(reliability), reliability)
+    return LabelEstimate(items, pairs[:, 1], model.probabilities(reliability), reliability)
 
 
 def _sorted(table: VoteTable) -> VoteTable:

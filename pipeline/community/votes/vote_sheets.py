@@ -9,7 +9,12 @@ from itertools import groupby, islice
 from PIL import Image
 
 from pipeline.community.voted_crops import VotedCrop, VotedCrops
-from pipeline.community.votes.agreement import contributor_agreement, refuted, to_decide
+from pipeline.community.votes.agreement import (
+    contributor_agreement,
+    counted,
+    refuted,
+    to_decide,
+)
 from pipeline.visualization.sections import Tile, TileGroup, draw_sections, tile_width
 
 COLUMNS = 6
@@ -60,9 +65,10 @@ def _said(voted: VotedCrops, wrong: Sequence[tuple[VotedCrop, str]]) -> Iterator
 
 
 def _given(crop: VotedCrop) -> tuple[str, ...]:
-    most = sorted(crop.votes.items(), key=lambda one: (-len(one[1]), one[0]))
-    lines = tuple(f"{len(who)}: {label}" for label, who in most[:3])
-    return (*lines, f"model: {crop.opinion}") if crop.opinion else lines
+    lines = [f"{count}: {label}" for label, count in counted(crop.votes)[:3]]
+    alike = [f"alike: {count} {label}" for label, count in counted(crop.similar)[:2]]
+    model = [f"model: {crop.opinion}"] if crop.opinion else []
+    return (*lines, *alike, *model)
 
 
 def _tile(voted: VotedCrops, crop: VotedCrop, lines: tuple[str, ...]) -> Tile:

@@ -72,7 +72,7 @@ class Opinion:
 
 
 @dataclass(frozen=True)
-class Views:
+class VotingSources:
     """What is known of images besides the votes.
 
     Attributes:
@@ -108,7 +108,9 @@ class _Case:
         return last_labels(self.ballots)
 
 
-def count_votes(contributions: Sequence[Contributions], rules: VotingRules, views: Views) -> Votes:
+def count_votes(
+    contributions: Sequence[Contributions], rules: VotingRules, views: VotingSources
+) -> Votes:
     """What is believed of contributions, in whatever order they come."""
     if rules.rule == "plain":
         return Votes(crops=_in_order(_plain(contributions)))
@@ -142,7 +144,9 @@ def _plain(contributions: Sequence[Contributions]) -> Iterator[VotedCrop]:
             )
 
 
-def _cases(contributions: Sequence[Contributions], kind: CropKind, views: Views) -> Iterator[_Case]:
+def _cases(
+    contributions: Sequence[Contributions], kind: CropKind, views: VotingSources
+) -> Iterator[_Case]:
     members = _members(contributions, kind)
     ballots = _by_image(ballots_of(contributions, kind))
     images = compare_images(
@@ -163,7 +167,9 @@ def _cases(contributions: Sequence[Contributions], kind: CropKind, views: Views)
         )
 
 
-def _with_opinions(kind: CropKind, cases: Sequence[_Case], views: Views) -> tuple[_Case, ...]:
+def _with_opinions(
+    kind: CropKind, cases: Sequence[_Case], views: VotingSources
+) -> tuple[_Case, ...]:
     asked = [
         case.members[0].sha256
         for case in cases
@@ -175,7 +181,7 @@ def _with_opinions(kind: CropKind, cases: Sequence[_Case], views: Views) -> tupl
     return tuple(replace(case, opinion=given.get(case.members[0].sha256)) for case in cases)
 
 
-def _with_similar(screens: Sequence[_Case], views: Views) -> tuple[_Case, ...]:
+def _with_similar(screens: Sequence[_Case], views: VotingSources) -> tuple[_Case, ...]:
     labels = [case.labels for case in screens]
     voted = [place for place, given in enumerate(labels) if given]
     if not voted:

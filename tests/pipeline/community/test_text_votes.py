@@ -94,6 +94,13 @@ def test_a_valid_text_is_never_corrected_however_many_say_so() -> None:
     assert count(*(read(who, "LIGHT FRIGATE", "Xebec") for who in "abcdefgh")) == ()
 
 
+def test_a_valid_text_without_its_spaces_is_corrected_to_nothing_else() -> None:
+    crowd = [read(who, "LightFrigate", "Xebec") for who in "abcdefgh"]
+    assert count(*crowd) == ()
+    crowd += [read(who, "LightFrigate", "Light Frigate") for who in "ij"]
+    assert corrections(count(*crowd)) == {("ship_type", "LightFrigate"): "Light Frigate"}
+
+
 def test_what_is_not_valid_never_comes_out() -> None:
     assert count(*(read(who, "Xebcc", "Hacked") for who in "abcdefgh")) == ()
 

@@ -105,7 +105,7 @@ class Contributor:
     Args:
         folder: of this program's user, on a disk of this machine; made when it is needed.
         rules: which slots and screens there are.
-        store: a folder or s3://bucket/prefix; or a store.
+        store: a folder, s3://bucket/prefix or hf://datasets/owner/name; or a store.
         consent: whether the player has agreed that crops are sent.
         policy: how much, and how often.
 

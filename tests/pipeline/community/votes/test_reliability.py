@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.community.votes.reliability import Assumptions, Estimate, VoteTable, estimate
+from pipeline.community.votes.reliability import Assumptions, LabelEstimate, VoteTable, estimate
 
 REFERENCE = ("crowd-kit==1.4.2",)
 UNREACHABLE = ("error sending request", "Failed to fetch", "network was disabled", "dns error")
@@ -23,7 +23,7 @@ def table(rows: list[tuple[int, int, int]], known: dict[int, float] | None = Non
     return VoteTable(items, voters, labels, np.array(reliability, dtype=np.float64))
 
 
-def labels_of(found: Estimate) -> dict[int, int]:
+def labels_of(found: LabelEstimate) -> dict[int, int]:
     """The most probable label of each item."""
     best: dict[int, tuple[float, int]] = {}
     columns = (found.items, found.probabilities, found.labels)

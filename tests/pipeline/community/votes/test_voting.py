@@ -19,7 +19,7 @@ from pipeline.community.voted_crops import VotedCrop, Votes
 from pipeline.community.votes.decisions import Decision
 from pipeline.community.votes.grouping import SIDE, WINDOW, Colours
 from pipeline.community.votes.neighbours import Layout
-from pipeline.community.votes.voting import Opinion, Views, VotingRules, count_votes
+from pipeline.community.votes.voting import Opinion, VotingRules, VotingSources, count_votes
 
 QUICK = Crowd(icons=600, installs=40)
 
@@ -83,7 +83,7 @@ def layout(digest: str) -> Layout:
     return cells / np.float32(np.linalg.norm(cells))
 
 
-VIEWS = Views(windows, layout)
+VIEWS = VotingSources(windows, layout)
 
 
 def voted(*contributions: Contributions, rules: VotingRules | None = None) -> Votes:
@@ -146,7 +146,7 @@ def test_whoever_contradicts_itself_on_one_day_has_no_vote_and_loses_no_image() 
     assert len(crop.members) == 2
 
 
-def decide(look: int, label: str) -> Views:
+def decide(look: int, label: str) -> VotingSources:
     digest = sent("a", (look, "Sword")).crops[0].sha256
     return replace(VIEWS, decisions=[Decision(sha256=digest, label=label, date=date(2026, 12, 1))])
 

@@ -1,5 +1,5 @@
-"""Where contributions go to: a folder or a bucket, behind one interface.
+"""Where contributions go to: a folder, a bucket or a data set repository, behind one interface.
 
-Read `base`, `folder_store`, `s3_store`, then `opening` (which of them a location
+Read `base`, `folder_store`, `s3_store`, `hugging_face`, then `opening` (which of them a location
 names). What the objects mean is not known here.
 """

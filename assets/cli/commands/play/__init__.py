@@ -1,0 +1,5 @@
+"""`outpost play`: the built-in game as a game.
+
+Read `playing` (the group, and games of scripted players). How a game goes does not belong here:
+that is `pipeline.play`.
+"""

@@ -1,0 +1,119 @@
+"""Uploads into a data set repository: one commit each, whatever others and the hub do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from doubles.contributing import Player, shot
+from doubles.hub import NAME, TOKEN, Repository, hub
+
+from detector_runtime.contribute.stores.opening import open_contribution_store
+from detector_runtime.errors import ContributionStoreError
+
+BOX = (10, 20, 60, 70)
+
+
+@pytest.fixture
+def repository(player: Player, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
+    with hub() as (url, found):
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        player.options["store"] = f"hf://datasets/{NAME}"
+        yield found
+
+
+def confirm(player: Player, *seeds: int) -> None:
+    for seed in seeds:
+        player.contributor().confirm(shot(seed), BOX, "weapon", "Iron Sword")
+
+
+def test_one_upload_is_one_commit(player: Player, repository: Repository) -> None:
+    confirm(player, 1, 2, 3)
+    assert player.contributor().upload_now() == "sent"
+    (commit,) = repository.commits
+    assert len(commit) == 4
+    records = next(content for path, content in repository.files.items() if "jsonl" in path)
+    assert records.count(b"Iron Sword") == 3
+    assert len(repository.puts) == len(set(repository.puts)) == 3
+
+
+def test_records_grow_with_each_upload(player: Player, repository: Repository) -> None:
+    for seed in range(3):
+        confirm(player, seed)
+        assert player.contributor().upload_now() == "sent"
+        player.later()
+    assert [len(commit) for commit in repository.commits] == [2, 2, 2]
+    (records,) = (content for path, content in repository.files.items() if "jsonl" in path)
+    assert records.count(b"Iron Sword") == 3
+
+
+def test_another_players_commit_may_come_between(player: Player, repository: Repository) -> None:
+    confirm(player, 1)
+    repository.meanwhile = lambda: repository.commits.append(["another player's"])
+    assert player.contributor().upload_now() == "sent"
+    assert len(repository.commits) == 2
+
+
+def test_a_limit_of_the_hub_is_kept(player: Player, repository: Repository) -> None:
+    confirm(player, 1)
+    repository.refusals.append((429, {"Retry_After": "1800"}))
+    with pytest.raises(ContributionStoreError, match=r"refuses \(429\)") as caught:
+        player.contributor().upload_now()
+    assert caught.value.retry_after == 1800
+    assert TOKEN not in str(caught.value)
+    player.later(1700)
+    assert player.contributor().upload_now() == "not due"
+    player.later(200)
+    assert player.contributor().upload_now() == "sent"
+    assert len(repository.commits) == 1
+    assert len(repository.puts) == 1, "what lies in the large file storage is not sent again"
+
+
+def test_a_commit_whose_answer_was_lost_is_found(player: Player, repository: Repository) -> None:
+    """The next upload sees what is there, and writes nothing twice."""
+    confirm(player, 1)
+    contributor = player.contributor()
+    written = repository.commit
+
+    def commit_and_fail(lines: list[dict[str, object]]) -> None:
+        written(lines)
+        raise ConnectionResetError
+
+    repository.commit = commit_and_fail  # type: ignore[method-assign]
+    with pytest.raises(ContributionStoreError):
+        contributor.upload_now()
+    repository.commit = written  # type: ignore[method-assign]
+    player.later()
+    assert contributor.upload_now() == "sent"
+    assert contributor.status().waiting == 0
+    assert sum("crops" in path for commit in repository.commits for path in commit) == 1
+
+
+def test_to_forget_is_a_commit(player: Player, repository: Repository) -> None:
+    confirm(player, 1, 2)
+    player.contributor().upload_now()
+    repository.files["toy/staging/another/annotations.jsonl"] = b"another player's"
+    player.contributor().forget()
+    assert list(repository.files) == ["toy/staging/another/annotations.jsonl"]
+    assert len(repository.commits) == 2
+
+
+def test_without_a_token_nothing_is_asked(
+    player: Player, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    confirm(player, 1)
+    with pytest.raises(ContributionStoreError, match="there is no token"):
+        player.contributor().upload_now()
+
+
+def test_a_wrong_token_or_repository_is_explained(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ContributionStoreError, match=r"refuses \(404\)"):
+        open_contribution_store("hf://datasets/nobody/nothing").publish({"a": b"x"}, None)
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    with pytest.raises(ContributionStoreError, match=r"refuses \(401\)") as caught:
+        open_contribution_store(f"hf://datasets/{NAME}").publish({"a": b"x"}, None)
+    assert "hf_wrong" not in str(caught.value)

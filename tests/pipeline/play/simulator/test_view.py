@@ -1,0 +1,77 @@
+"""A drawn game shows what is there, where it is, and nothing that its player does not see."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.play.simulator.games import Games
+from pipeline.play.simulator.observation import Column, observe
+from pipeline.play.simulator.rules import PARTS, Kind
+from pipeline.play.simulator.scripted import ScriptedPlayers
+from pipeline.play.simulator.view import Camera, camera_of, render
+
+
+@pytest.fixture(scope="module")
+def games() -> Games:
+    games, players = Games.start([5]), ScriptedPlayers.start([5], ("scripted_l5", "scripted_l4"))
+    for _tick in range(900):
+        games.step(players.act(games))
+    return games
+
+
+def test_boxes_are_where_things_stand(games):
+    camera = camera_of(games, 0, 0)
+    drawn = render(games, 0, camera)
+    assert drawn.image.shape == (256, 320, 3)
+    tagged = [seen for seen in drawn.objects if seen.tag is not None]
+    assert tagged
+    for seen in tagged:
+        entity = games.entities[0, seen.tag]
+        assert seen.class_name == Kind(int(entity["kind"])).name.lower()
+        x, y = camera.to_screen(int(entity["x"]) // PARTS, int(entity["y"]) // PARTS)
+        box = seen.box
+        assert box.x1 - 20 <= x <= box.x2 + 20
+        assert box.y1 - 20 <= y <= box.y2 + 20
+
+
+def test_a_player_is_shown_what_it_knows(games):
+    known = observe(games, 0).entities[0]
+    for x in range(160, 1024, 300):
+        for y in range(160, 1024, 300):
+            for seen in render(games, 0, Camera.on(x, y), player=0).objects:
+                if seen.tag is not None:
+                    assert known[seen.tag, Column.KNOWN] > 0
+
+
+def test_units_out_of_sight_are_drawn_for_nobody_but_their_player():
+    games = Games.start([5])
+    camera = camera_of(games, 0, 1)
+    assert [seen for seen in render(games, 0, camera, player=1).objects if seen.tag is not None]
+    hidden = render(games, 0, camera, player=0)
+    assert hidden.objects == ()
+    board = hidden.image[20:200, :250]
+    assert board.max() < 40  # Never explored.
+
+
+def test_the_same_moment_is_the_same_image(games):
+    camera = camera_of(games, 0, 0)
+    first, again = render(games, 0, camera, 0), render(games.copy(), 0, camera, 0)
+    assert (first.image == again.image).all()
+
+
+def test_who_is_selected_is_marked():
+    games = Games.start([5])
+    plain = render(games, 0, camera_of(games, 0, 0), player=0).image
+    chosen = games.copy()
+    chosen.players["selected"][0, 0] = 255
+    assert (render(chosen, 0, camera_of(games, 0, 0), player=0).image != plain).any()
+
+
+def test_a_camera_keeps_to_the_map_and_knows_places():
+    for x, y in ((0, 0), (1023, 1023), (500, 300)):
+        camera = Camera.on(x, y)
+        column, row = camera.to_screen(x, y)
+        assert 0 <= column < 320
+        assert 0 <= row <= 256
+        assert np.abs(np.subtract(camera.to_map(column, row), (x, y))).max() <= 1
