@@ -145,6 +145,26 @@ def test_of_small_things_none_is_lost_and_none_doubled(seed: int, count: int, si
             assert found(result) == sorted(things)
 
 
+class CoarseOracle(Oracle):
+    """One that is sure of what it sees of a whole screen, and 6 pixels off on every side."""
+
+    def infer(self, frames: Sequence[Frame], floor: float) -> Inference:
+        seen = super().infer(frames, floor)
+        for frame, rows in zip(frames, seen.rows):  # noqa: B905
+            if (frame.width, frame.height) == SCREEN:
+                rows[:, :5] += np.array([-6, -6, 6, 6, 0.05], np.float32)
+        return seen
+
+
+def test_what_a_tile_shows_uncut_is_reported_as_the_tile_shows_it() -> None:
+    thing = (20, 20, 60, 60)
+    image = painted(SCREEN, [thing])
+    detector = Detector(CoarseOracle([thing], TILE), DetectorSettings(tracking="none"))
+    assert found(detector.detect_fast(image)) == [(14, 14, 66, 66)]
+    assert found(detector.detect(image)) == [thing]
+    assert found(detector.detect_adaptive(image)) == [thing]
+
+
 def test_neighbours_of_one_class_are_not_joined() -> None:
     # One ends at the edge of its tile and one begins at that of the next, but they do not agree.
     boxes = np.array([[50, 0, 160, 40], [144, 30, 250, 90]], np.float32)

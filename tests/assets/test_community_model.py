@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from typer.testing import CliRunner
 from assets.cli.app import app
 from assets.core.building import DATA_VERSION_TAG
 from assets.graph.community.community_model import community_model_assets
+from assets.operations.lineage.audit import withdrawn_since
 from pipeline.community.text_corrections import TextCorrections
 from pipeline.community.text_votes import TextVotes
+from pipeline.community.withdrawn_installs import Withdrawal
 from pipeline.games.pack import load_pack
 from pipeline.provenance import ArtifactVersion, Recipe
 from pipeline.release.community.package import CommunityPackage
@@ -30,6 +33,7 @@ from resources.paths import Paths
 
 WRONG = {**COLOURS, "Red Gem": COLOURS["Green Gem"], "Green Gem": COLOURS["Red Gem"]}
 RED = np.full((64, 64, 3), (220, 30, 30), np.uint8)
+ID = "5b0e5a3c-3f1e-4b57-9c3a-0a8a6c8b2f11"
 Colours = dict[str, tuple[float, float, float]]
 
 
@@ -74,6 +78,11 @@ class Community:
         assert found.exit_code == exits, found.output
         return json.loads(found.stdout) if found.stdout else found.output
 
+    def audit(self, subject: Path, exits: int) -> Any:
+        found = CliRunner().invoke(app, ["audit", str(subject), "--json"], obj=self.resources)
+        assert found.exit_code == exits, found.output
+        return json.loads(found.stdout)
+
     def _commit(self, name: str, folder: Path, inputs: list[ArtifactVersion]) -> ArtifactVersion:
         store = self.resources.artifacts.store
         asset = f"demo/community/{name}"
@@ -116,6 +125,10 @@ def test_a_worse_classifier_does_not_become_the_champion(
     assert package.manifest.lineage.keys() >= {"demo/community/voted_crops"}
     promoted = community.run("promote", "--reason", "the first")
     assert promoted["move"] is not None
+    (listed,) = community.run("list")["versions"]
+    said = package.evidence.accuracy
+    assert said is not None
+    assert listed["manifest"]["metrics"]["icon_accuracy"]["value"] == said.value
     again = community.materialize()  # nothing new makes nothing new, beside a champion too
     ids = [community.shown(one, "published_community_model")["id"] for one in (first, again)]
     assert ids == [promoted["version"]] * 2
@@ -135,6 +148,68 @@ def test_a_worse_classifier_does_not_become_the_champion(
         assert with_first.read_text("ship_type", "F1eet").text == "Fleet"
     finally:
         with_first.close()
+
+
+def test_the_audit_walks_from_what_a_program_follows_back_to_the_votes(
+    community: Community, tmp_path: Path
+) -> None:
+    community.train(tmp_path / "first", dict(COLOURS))
+    community.run("keys", "init")
+    assert community.materialize().success
+    community.run("promote", "--reason", "the first")
+    home = tmp_path / "releases" / "models" / "demo-community"
+    follow_community_model(tmp_path / "client", home, keys=home / "keys.json", watch=False).close()
+    (followed,) = (tmp_path / "client" / "versions").iterdir()
+
+    report = community.audit(followed, exits=3)
+    assert report["problems"] == []
+    chain = {link["version"]["asset"].rpartition("/")[2]: link for link in report["chain"]}
+    assert chain.keys() == {
+        "community_model",
+        "icon_classifier",
+        "text_corrections",
+        "voted_crops",
+    }
+    job = chain["icon_classifier"]["job"]
+    assert job["program"] == "pipeline.community.classifiers.classifier_program"
+    assert job["architecture"] == "efficientnet_b0"
+    (said,) = report["unverified"]  # no job has made this classifier
+    assert "the digest of its program, the kind of its host, its cost was not recorded" in said
+    community.audit(followed / "icon_classifier.onnx", exits=3)
+
+    content = (followed / "text_corrections.json").read_text("utf-8")
+    (followed / "text_corrections.json").write_text(content.replace("Fleet", "Flea"), "utf-8")
+    assert "text_corrections.json" in str(community.audit(followed, exits=1)["problems"])
+
+
+def test_what_is_for_bundles_alone_says_what_to_do_instead(
+    community: Community, tmp_path: Path
+) -> None:
+    community.train(tmp_path / "first", dict(COLOURS))
+    package = CommunityPackage.open(
+        Path(community.shown(community.materialize(), "community_model")["model"]).parent
+    )
+    target = str(tmp_path / "target")
+    for words, fix in (
+        (["deploy", target, "--game", "demo-community", "--release", "champion"], "update FOLDER"),
+        (["deploy", target, "--model", str(package.model)], "update FOLDER"),
+        (["release", "sign", str(package.model), str(tmp_path / "s")], "published_community_model"),
+        (["release", "sign", str(package.folder), str(tmp_path / "s")], "keys.json"),
+    ):
+        found = CliRunner().invoke(app, words, obj=community.resources)
+        assert found.exit_code == 1, found.output
+        assert fix in " ".join(found.output.split())
+    assert not Path(target).exists()
+
+
+def test_the_audit_tells_who_was_withdrawn_since(community: Community) -> None:
+    version = ArtifactVersion(asset="demo/community/staged_crops", partition=ID, data_version="a1")
+    assert not withdrawn_since(version, community.resources).notes
+    withdrawal = Withdrawal(install=ID, reason="asked for it", date=date(2026, 11, 30))
+    community.resources.contributions.withdrawals("demo").withdraw(withdrawal)
+    (note,) = withdrawn_since(version, community.resources).notes
+    assert ID in note
+    assert "asked for it" in note
 
 
 def test_a_game_whose_players_label_nothing_has_no_community_model(community: Community) -> None:

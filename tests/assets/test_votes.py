@@ -20,7 +20,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from assets.cli.app import app
-from assets.core.building import NotMaterializedError, latest
+from assets.core.building import latest
 from assets.core.keys import GameKeys
 from assets.core.runs import Outcome, materialize
 from assets.definitions import build_definitions
@@ -222,9 +222,16 @@ def test_a_damaged_list_of_decisions_is_not_taken_for_none(crowd: Crowd) -> None
     assert json.loads(whole)["entries"]
 
 
-def test_nobody_having_sent_anything_is_told(tmp_path: Path) -> None:
+def test_before_anybody_has_sent_something_all_can_be_materialized(tmp_path: Path) -> None:
     resources = Resources.of(Paths.below(tmp_path / "home"))
     with open_instance(resources.state) as instance:
         empty = Crowd(resources, instance, tmp_path / "pack")
-        with pytest.raises(NotMaterializedError, match="No contributions have been read"):
-            empty.make(KEYS.voted_crops)
+        everything = [KEYS.voted_crops, KEYS.text_corrections, KEYS.icon_classifier]
+        materialize(empty.definitions, instance, [*everything, KEYS.community_model])
+        assert empty.voted.content.crops == ()
+        assert (
+            empty.page(KEYS.voted_crops)["contributors"],
+            empty.page(KEYS.text_corrections)["readings"],
+        ) == (0, 0)
+        assert instance.get_latest_materialization_event(KEYS.icon_classifier) is None
+        assert instance.get_latest_materialization_event(KEYS.community_model) is None

@@ -24,8 +24,12 @@ ASSETS = """
 { assetNodes { assetKey { path } assetMaterializations(limit: 1) { timestamp } }
   runsOrError { ... on Runs { results { status runId assetSelection { path } } } } }
 """
-OF_CHOSEN_BATCHES = {"annotation_batch", "hard_negatives", "prelabels", "cvat_task"}
-"""Assets with a partition for each batch of frames to label, of which there is none yet."""
+NOT_YET = {
+    *("annotation_batch", "hard_negatives", "prelabels", "cvat_task"),
+    *("staged_crops", "icon_classifier", "screen_classifier", "community_model"),
+}
+"""Assets of batches of frames to label, of which there is none yet, and of what players have sent,
+which is nothing."""
 START_SENSOR = """
 mutation { startSensor(sensorSelector: { repositoryLocationName: "outpost",
     repositoryName: "__repository__", sensorName: "demo_export_sensor" }) { __typename } }
@@ -94,7 +98,7 @@ def _wait_for_every_asset(server: OutpostDev) -> None:
         missing = [
             n["assetKey"]["path"]
             for n in data["assetNodes"]
-            if not n["assetMaterializations"] and n["assetKey"]["path"][-1] not in OF_CHOSEN_BATCHES
+            if not n["assetMaterializations"] and n["assetKey"]["path"][-1] not in NOT_YET
         ]
         if not missing:
             return

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PRINTED = "cyclonedx"
 """Instead of a file's name: the bill goes where the audit's result would."""
-SHOWN_HYPERPARAMETERS = ("seed", "epochs", "imgsz", "batch", "optimizer", "lr0")
+SHOWN_HYPERPARAMETERS = ("seed", "epochs", "imgsz", "batch", "optimizer", "lr0", "rate")
 """In the text; the JSON has all of them."""
 UNVERIFIED = 3
 """Exit code: nothing differs, and not everything could be verified. 2 is a wrong command."""
@@ -28,7 +28,9 @@ UNVERIFIED = 3
 
 def audit(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="A model, a wheel, or a bundle's folder.")],
+    path: Annotated[
+        Path, typer.Argument(help="A model, a wheel, or the folder of a bundle or community model.")
+    ],
     pack: Annotated[
         str | None, typer.Option(help="Name or folder of the game's pack, if it is your own.")
     ] = None,
@@ -141,7 +143,8 @@ def _job_lines(job: TrainingJob) -> Iterator[str]:
     """What was recorded of a training, for people."""
     digest = f"sha256 {job.program_sha256}" if job.program_sha256 else "digest not recorded"
     yield f"program   {job.program}, {digest}, code {job.code_version}"
-    chosen = ", ".join(f"{name} {job.hyperparameters.get(name)}" for name in SHOWN_HYPERPARAMETERS)
+    shown = (name for name in SHOWN_HYPERPARAMETERS if name in job.hyperparameters)
+    chosen = ", ".join(f"{name} {job.hyperparameters[name]}" for name in shown)
     stages = ", then ".join(stage["name"] for stage in job.stages)
     yield f"training  {chosen}; {stages}; began with {_beginning(job)}"
     yield f"time      {job.began_at or 'not recorded'} to {job.ended_at}"
@@ -172,6 +175,8 @@ def _beginning(job: TrainingJob) -> str:
         return "weights that were not recorded"
     if job.base is None:
         return f"nothing ({job.architecture} from scratch)"
+    if job.base.artifact is not None:
+        return f"{job.base.name}, {job.base.artifact}"
     return f"{job.base.name}, sha256 {job.base.sha256 or 'not recorded'}"
 
 

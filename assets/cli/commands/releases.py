@@ -51,9 +51,10 @@ def list_releases(context: typer.Context, game: Game = "demo", as_json: Json = F
         plain(
             "Nothing is published yet: set OUTPOST_RELEASES for `outpost dev` too, and materialize"
         )
-        plain("published_model.")
+        plain(f"{found.asset}.")
         return
-    columns = ("version", "bundle", "made (UTC)", "real F1", "MB", "signed by", "offered in")
+    figure = "accuracy" if found.is_community else "real F1"
+    columns = ("version", "bundle", "made (UTC)", figure, "MB", "signed by", "offered in")
     print_table(columns, (_version_row(one, offered) for one in found.versions))
     for state in found.channels:
         _print_channel(state, game)
@@ -316,12 +317,12 @@ def _print_keys(keys: KeySet) -> None:
 
 def _version_row(one: PublishedVersion, offered: dict[str, str]) -> tuple[str, ...]:
     manifest = one.manifest
-    f1 = manifest.metrics.real_micro_f1
+    figure = manifest.metrics.icon_accuracy or manifest.metrics.real_micro_f1
     return (
         one.id,
         manifest.version,
         _moment(manifest.created_at),
-        f"{f1.value:.3f}" if f1 else "",
+        f"{figure.value:.3f}" if figure else "",
         f"{manifest.total_bytes / 1e6:.1f}",
         one.signed_by or "nobody who counts",
         ", ".join(name for name, version in offered.items() if version == one.id),

@@ -78,6 +78,8 @@ def classifier_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     """The classifiers of a game whose players label together; none for others."""
     if pack.community is None:
         return []
+    # Where both are to be trained, that of screens is first: the community model waits for icons
+    # alone, because a dependency on screens would skip it where there are too few of them.
     kinds: list[ClassifierKind] = ["icon"]
     if pack.community.screen_types:
         kinds.append("screen")
@@ -139,6 +141,7 @@ def _classifier_asset(pack: GamePack, kind: ClassifierKind) -> dg.AssetsDefiniti
             )
         ],
         pool="gpu",
+        op_tags={"dagster/priority": "1" if kind == "screen" else "0"},
     )
     def classifier(
         context: dg.AssetExecutionContext, config: ClassifierConfig, artifacts: Artifacts, gpu: Gpu

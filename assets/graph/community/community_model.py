@@ -62,7 +62,7 @@ def _community_model(pack: GamePack) -> dg.AssetsDefinition:
     @dg.asset(
         key=keys.community_model,
         # Not the classifier of screens: where there are too few to train one, Dagster would skip
-        # this as well. The next run takes one that comes later.
+        # this as well. It has the higher priority, so that it is there before that of icons.
         deps=needed,
         group_name=GROUP,
         kinds={"onnx", "json"},

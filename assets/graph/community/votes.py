@@ -13,7 +13,6 @@ from pydantic import Field
 from assets.core.building import (
     AssetBuild,
     Metadata,
-    NotMaterializedError,
     build_asset,
     latest_version,
 )
@@ -61,24 +60,12 @@ def counted_contributions(
     keys: GameKeys,
     withdrawn: frozenset[str],
 ) -> tuple[Artifact, ...]:
-    """What everybody has sent who was not withdrawn, by install.
-
-    Raises:
-        NotMaterializedError: nobody's contributions have been read yet.
-    """
+    """What everybody has sent who was not withdrawn, by install; nothing before anybody has."""
     name = keys.contributors.name
     assert name is not None
     installs = sorted({*instance.get_dynamic_partitions(name)} - withdrawn)
     versions = (latest_version(instance, keys.staged_crops, install) for install in installs)
-    staged = tuple(store.open(version) for version in versions if version)
-    if not staged:
-        raise NotMaterializedError(
-            "No contributions have been read that count.",
-            f"Turn on the sensor {keys.game}_contribution_sensor, or materialize a partition of "
-            f"{keys.staged_crops.to_user_string()}; `outpost community list` shows who has sent "
-            "something.",
-        )
-    return staged
+    return tuple(store.open(version) for version in versions if version)
 
 
 def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
@@ -126,6 +113,8 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
         instance, store = context.instance, artifacts.store
         withdrawn = _withdrawn(contributions, pack)
         sent = counted_contributions(instance, store, keys, withdrawn)
+        if not sent:
+            context.log.info(_nobody(keys))
         asks = config.ask_classifier and rules.rule != "plain"
         in_use = _classifiers(instance, store, keys) if asks else {}
         staged = [StagedCrops.open(artifact.path) for artifact in sent]
@@ -238,13 +227,20 @@ def _layout(images: Mapping[str, Path], digest: str) -> Layout:
         return layout_of(opened)
 
 
+def _nobody(keys: GameKeys) -> str:
+    return (
+        "Nobody has sent anything that counts: turn on the sensor "
+        f"{keys.game}_contribution_sensor; `outpost community list` shows who has sent something."
+    )
+
+
 def _show_votes(folder: Path, decisions: Sequence[Decision]) -> Metadata:
     voted = VotedCrops.open(folder)
     crops = voted.content.crops
     states = Counter((crop.kind, crop.status) for crop in crops)
     sheets = {
         "not settled": unsettled_sheet(voted),
-        "what the least reliable contributors say": offenders_sheet(voted),
+        "least reliable contributors": offenders_sheet(voted),
     }
     people = contributor_agreement(voted.content)
     return {

@@ -34,7 +34,7 @@ def audit_model(subject: Path, resources: Resources, pack: str | Path | None = N
     """Audit a model against the artifact store, the game's folder and the exports folder.
 
     Args:
-        subject: a model, a wheel, or a bundle's folder.
+        subject: a model, a wheel, or the folder of a bundle or community model.
         pack: name or folder of the game's pack, which says where the game lies; None: the pack of
             the name that is in the records.
 
@@ -47,6 +47,7 @@ def audit_model(subject: Path, resources: Resources, pack: str | Path | None = N
     sources: dict[str, SourceCheck] = {
         "game_files": lambda _version, artifact: compared_game_files(artifact, game, given),
         "cvat_export": lambda version, artifact: compared_export(version, artifact, exports),
+        "staged_crops": lambda version, _artifact: withdrawn_since(version, resources),
     }
     return audit(subject.absolute(), resources.artifacts.store, sources, reporter())
 
@@ -131,6 +132,19 @@ def compared_export(version: ArtifactVersion, artifact: Path, exports: Exports) 
     if not export.differs_from(source.sha256):
         return Findings()
     return Findings(problems=(f"{export.place}: has other bytes than when it was read",))
+
+
+def withdrawn_since(version: ArtifactVersion, resources: Resources) -> Findings:
+    """A note where a contributor, on whose votes the model rests, was withdrawn afterwards."""
+    game, install = version.asset.partition("/")[0], version.partition or ""
+    entry = resources.contributions.withdrawals(game).read().of(install)
+    if entry is None:
+        return Findings()
+    note = (
+        f"The contributor {install} was withdrawn on {entry.date} ({entry.reason}), and this model "
+        f"rests on what they sent. Run the job {game}_community, and promote what it publishes."
+    )
+    return Findings(notes=(note,))
 
 
 def _pack_of(game: str, given: GamePack | None) -> GamePack:

@@ -19,6 +19,8 @@ from assets.core.keys import GameKeys
 from assets.operations.publishing.promotion import chosen_version
 from pipeline.errors import OutpostError
 from pipeline.games.pack import PackError, load_pack
+from pipeline.release.community.new_version import COMMUNITY_SUFFIX
+from pipeline.release.community.package import is_community_model
 from pipeline.release.package import RuntimePackage
 from resources.defaults import Resources
 from resources.deployment.deployment import (
@@ -110,6 +112,7 @@ def deploy(resources: Resources, request: DeployRequest) -> Deployment:
         OutpostError, DetectorError: it came to nothing, and what was live is live.
     """
     target = found_target(resources, request.target, request.settings)
+    _refuse_community_model(target.settings.game, request.model)
     page = _package_key(target.settings)
     with _alone(resources, target), _bundle(resources, target.settings.game, request) as bundle:
         origin, folder = bundle
@@ -195,6 +198,18 @@ def found_target(resources: Resources, word: str, given: dict[str, str]) -> Name
         settings = known.get(settings.key, settings)
     settings = settings.model_copy(update=given).with_absolute_paths()
     return NamedTarget(word if word in named else settings.place, settings)
+
+
+def _refuse_community_model(game: str, model: Path | None) -> None:
+    """Say what to do instead: a target runs a detector, and is tried out as one."""
+    if not game.endswith(COMMUNITY_SUFFIX) and not (model and is_community_model(model)):
+        return
+    raise DeployError(
+        "A community model is not deployed to a target.",
+        "Publish and promote it, and have the program follow it: "
+        "`detector-runtime update FOLDER --source ADDRESS --keys KEYS`. Without a publisher, copy "
+        "its folder there and use it: `detector-runtime use FOLDER MODEL`.",
+    )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from assets.operations.publishing.release_keys import publisher_of
 from pipeline.errors import OutpostError
 from pipeline.progress import Report
 from pipeline.release.channels import CHALLENGER, CHAMPION, CHANNELS, checked_reason, expires_soon
+from pipeline.release.community.new_version import COMMUNITY_SUFFIX
 from pipeline.release.gates import Gate, GateRules, judge
 from pipeline.release.version import OpenVersion
 from resources.defaults import Resources
@@ -52,6 +53,16 @@ class Published:
     keys: KeySet
     versions: tuple[PublishedVersion, ...]
     channels: tuple[ChannelState, ...]
+
+    @property
+    def is_community(self) -> bool:
+        """Whether these are community models."""
+        return self.keys.name.endswith(COMMUNITY_SUFFIX)
+
+    @property
+    def asset(self) -> str:
+        """Which asset publishes another version."""
+        return _asset_of(self.keys.name)
 
 
 @dataclass(frozen=True)
@@ -167,7 +178,7 @@ def renew(resources: Resources, game: str, reason: str) -> tuple[ChannelPointer,
     if not renewed:
         raise PromotionError(
             f"No channel of {publisher.store.name} offers anything.",
-            "Publish a version first: materialize published_model.",
+            f"Publish a version first: materialize {_asset_of(publisher.store.name)}.",
         )
     return renewed
 
@@ -203,7 +214,7 @@ def chosen_version(store: ReleaseStore, version_id: str | None) -> PublishedVers
         if head is None:
             raise PromotionError(
                 f"The channel {channel} of {store.name} offers nothing.",
-                "Publish a version first: materialize published_model.",
+                f"Publish a version first: materialize {_asset_of(store.name)}.",
             )
         return store.version(head.version)
     number = version_id.partition("-")[0]
@@ -234,6 +245,10 @@ def _champion(
 def _with_refusals(reason: str, gates: Sequence[Gate]) -> str:
     refused = [f"{gate.name}: {gate.figure}" for gate in gates if not gate.passed]
     return f"{reason} (forced past {'; '.join(refused)})"[:2000] if refused else reason
+
+
+def _asset_of(model: str) -> str:
+    return "published_community_model" if model.endswith(COMMUNITY_SUFFIX) else "published_model"
 
 
 def _checked(channel: str) -> str:

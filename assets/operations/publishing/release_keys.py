@@ -12,6 +12,7 @@ from pipeline.files import write_once
 from pipeline.games.pack import PackError, load_pack
 from pipeline.release.channels import CHANNELS
 from pipeline.release.community.new_version import COMMUNITY_SUFFIX, community_name
+from pipeline.release.community.package import is_community_model
 from pipeline.release.openssf import OpenssfKey
 from resources.defaults import Resources
 from resources.releases.publisher import Publisher
@@ -19,6 +20,10 @@ from resources.releases.publisher import Publisher
 
 class PublicKeyFileError(OutpostError):
     """A file into which a public key cannot be written."""
+
+
+class CommunitySigningError(OutpostError):
+    """A community model that is to be signed as if it were a bundle."""
 
 
 def publisher_of(resources: Resources, game: str) -> Publisher:
@@ -101,7 +106,18 @@ def write_openssf_key(resources: Resources, game: str, file: Path, *, new: bool)
 def sign_bundle(
     resources: Resources, game: str, bundle: Path, folder: Path, *, openssf: bool
 ) -> Path:
-    """Write a bundle into a new folder with a signed manifest; returns the folder."""
+    """Write a bundle into a new folder with a signed manifest; returns the folder.
+
+    Raises:
+        CommunitySigningError: it is a community model.
+        SigningError, BundleError, PrivateKeyError: see `Publisher.sign_bundle`.
+    """
+    if game.endswith(COMMUNITY_SUFFIX) or is_community_model(bundle):
+        raise CommunitySigningError(
+            "A community model is not signed by hand: its published versions are.",
+            "Materialize published_community_model, and hand over the folder of the version that "
+            "`outpost release list` shows, with the keys.json of its place.",
+        )
     publisher = publisher_of(resources, game)
     publisher.sign_bundle(bundle.absolute(), folder.absolute(), openssf=openssf)
     return folder.absolute()

@@ -24,7 +24,7 @@ from detector_runtime import (
     ModelUpdater,
     UpdateError,
 )
-from detector_runtime.errors import SourceUnreachableError
+from detector_runtime.errors import ModelOutputError, SourceUnreachableError
 from detector_runtime.models.onnx import OnnxOptions
 from detector_runtime.updates import installing, updater
 from detector_runtime.updates.installed import (
@@ -417,7 +417,9 @@ def test_who_wants_it_has_older_models_of_his_own_replaced(
 ) -> None:
     updating().use(own_bundle(tmp_path / "mine", 30, trained_at))
     publisher.publish(3)
-    assert updating(own_models="replace older").check().outcome == outcome
+    # Who has not asked for it keeps his own, however old it is.
+    assert updating().check(now=True).outcome == "kept"
+    assert updating(own_models="replace older").check(now=True).outcome == outcome
 
 
 def test_what_cannot_be_used_is_not_taken_as_ones_own(updating: Updating, tmp_path: Path) -> None:
@@ -445,6 +447,17 @@ def test_a_published_model_that_is_none_is_fetched_once(
     assert updating().check(now=True, allow=["refused"]).outcome == "failed"
     publisher.publish(4)
     assert updating().check(now=True).outcome == "updated"
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_model_that_opens_and_fails_at_its_first_image_is_not_used(
+    publisher: Publisher, updating: Updating, used: Callable[[], float]
+) -> None:
+    publisher.publish(float("nan"))
+    result = updating().check(now=True)
+    assert (result.outcome, used()) == ("failed", 3)
+    assert isinstance(result.error, ModelOutputError)
+    assert updating().check(now=True).outcome == "kept"
 
 
 @pytest.mark.usefixtures("installed")

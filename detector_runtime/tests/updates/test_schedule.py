@@ -38,6 +38,12 @@ def test_jitter_makes_a_wait_longer_by_a_quarter_at_most(
     assert wait <= check.wait <= wait * 1.25
 
 
+def test_programs_that_start_together_do_not_ask_together() -> None:
+    drawn = [with_check((), 0.0, DAY, random.Random(seed))[0].wait for seed in range(50)]
+    assert len(set(drawn)) == 50
+    assert max(drawn) - min(drawn) > DAY / 5
+
+
 def test_time_that_two_programs_ran_counts_once() -> None:
     ran = RunTime()
     for now in range(1000, 5000, 600):

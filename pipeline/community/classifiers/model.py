@@ -39,8 +39,9 @@ from pipeline.jobs.program.constants import (
     JOB_FILE,
     LOG_FILE,
     OUTPUTS_FOLDER,
+    PROGRAM_FILE,
 )
-from pipeline.manifests import Record
+from pipeline.manifests import Record, sha256_of
 
 LABELS_FILE = "labels.json"
 META_FILE = "meta.json"
@@ -103,7 +104,7 @@ class ClassifierModel:
     training_manifest.json   which images were used
     evaluation.json          how good it is on people from whom it has learned nothing
     mistakes.jpg             its surest mistakes and what it is least sure of, where there are any
-    job.json                 what was asked
+    job.json, program.pyz    what was asked, and of which program
     metrics.jsonl, log.txt, environment.json, lease.json   as of every job
     """
 
@@ -165,7 +166,8 @@ class ClassifierModel:
         for name in KEPT_FILES:
             if (outputs / name).is_file():
                 shutil.copyfile(outputs / name, folder / name)
-        shutil.copyfile(job / JOB_FILE, folder / JOB_FILE)
+        for name in (JOB_FILE, PROGRAM_FILE):
+            shutil.copyfile(job / name, folder / name)
         write_json(folder / LABELS_FILE, _labels(spec.classes))
         meta = _meta_of(spec, outputs, data)
         write_json(folder / META_FILE, meta.model_dump(mode="json"))
@@ -207,6 +209,12 @@ class ClassifierModel:
         """Mistakes and doubts as a JPEG; None where there are none."""
         file = self.folder / SHEET_FILE
         return file.read_bytes() if file.is_file() else None
+
+    @property
+    def program_sha256(self) -> str | None:
+        """Digest of the program that ran; None in artifacts of before it was kept."""
+        file = self.folder / PROGRAM_FILE
+        return sha256_of(file) if file.is_file() else None
 
     @property
     def environment(self) -> JobEnvironment | None:

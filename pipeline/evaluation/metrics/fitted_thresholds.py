@@ -11,17 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.metrics.counts import Counts, count, f1_of, judge
 from pipeline.evaluation.metrics.intervals import STORED_DIGITS
 from pipeline.evaluation.metrics.scores import CURVE, Judgement
-from pipeline.evaluation.metrics.sessions import Estimate, f1_difference
+from pipeline.evaluation.metrics.sessions import Estimate, f1_difference, folds_of
 from pipeline.manifests import Record
 
-MOST_FOLDS = 5
 ENOUGH_TO_FIT = 50
 """True objects from which a class gets a confidence of its own: with fewer, the best is chance."""
 
@@ -154,7 +152,7 @@ def _cross_fitted(candidates: Counts) -> Counts:
     """
     crossed: Counts = np.zeros_like(candidates[0])
     sessions, classes = crossed.shape[:2]
-    folds: npt.NDArray[np.int64] = np.arange(sessions) % min(MOST_FOLDS, sessions)
+    folds = folds_of(sessions)
     for fold in np.unique(folds):
         held = folds == fold
         for class_id in range(classes):

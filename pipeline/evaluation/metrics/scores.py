@@ -17,7 +17,7 @@ from pipeline.evaluation.metrics.average_precision import AveragePrecisions, ave
 from pipeline.evaluation.metrics.breakdowns import SizeScore, count_errors, score_sizes
 from pipeline.evaluation.metrics.counts import Counts, Outcomes, confusion, count, judge
 from pipeline.evaluation.metrics.intervals import STORED_DIGITS, Interval, wilson
-from pipeline.evaluation.metrics.sessions import f1_over_sessions, totals_by_session
+from pipeline.evaluation.metrics.sessions import f1_over_sessions, folds_of, totals_by_session
 from pipeline.manifests import Record
 
 BACKGROUND = "background"
@@ -76,6 +76,15 @@ class GroupScore(Record):
     """What the classes of one group score together."""
 
     name: str
+    truths: int
+    score: Score
+
+
+class FoldScore(Record):
+    """What the frames of some of the sessions score by themselves."""
+
+    sessions: tuple[str, ...]
+    frames: int
     truths: int
     score: Score
 
@@ -142,6 +151,11 @@ class Scores(Record):
     )
     per_class: tuple[ClassScore, ...]
     groups: tuple[GroupScore, ...] = ()
+    folds: tuple[FoldScore, ...] = Field(
+        (),
+        description="All sessions, dealt into up to five parts; empty where there is one session, "
+        "or none known, and in reports of before.",
+    )
     errors: dict[str, int] = Field({}, description="By kind; empty in reports of before.")
     sizes: tuple[SizeScore, ...] = Field((), description="Empty in reports of before.")
     insufficient_support: tuple[str, ...] = Field(
@@ -215,6 +229,7 @@ def score_frames(frames: Sequence[JudgedFrame], judgement: Judgement) -> Scores:
         truncated_frames=sum(frame.truncated for frame in frames),
         per_class=per_class,
         groups=tuple(_group_scores(counts.sum(axis=0), judgement)),
+        folds=tuple(_fold_scores(frames, per_frame)),
         errors=count_errors(frames, judgement.thresholds),
         sizes=score_sizes(frames, judgement.thresholds),
         insufficient_support=tuple(
@@ -306,6 +321,19 @@ def _group_scores(counts: Counts, judgement: Judgement) -> Iterator[GroupScore]:
         score = Score.of(counts[groups == name].sum(axis=0))
         truths = score.true_positives + score.false_negatives
         yield GroupScore(name=name, truths=truths, score=score)
+
+
+def _fold_scores(frames: Sequence[JudgedFrame], per_frame: Counts) -> Iterator[FoldScore]:
+    """Scores of every fold of the sessions; `per_frame` is int64 [frames, 3]."""
+    names = sorted({frame.session for frame in frames if frame.session is not None})
+    if len(names) < 2:
+        return
+    for fold in np.unique(folds := folds_of(len(names))):
+        held = [name for name, of in zip(names, folds, strict=True) if of == fold]
+        counts = per_frame[np.array([frame.session in held for frame in frames])]
+        score = Score.of(counts.sum(axis=0))
+        truths = score.true_positives + score.false_negatives
+        yield FoldScore(sessions=tuple(held), frames=len(counts), truths=truths, score=score)
 
 
 def _curve(outcomes: Outcomes) -> Iterator[CurvePoint]:

@@ -42,6 +42,7 @@ NOTHING = 1e-6
 """F1 less than which is lost in the sums of squares that its error is computed from."""
 MOST_SESSIONS_NEEDED = 1000
 """Nobody captures more."""
+MOST_FOLDS = 5
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,6 +73,12 @@ def totals_by_session(frames: Counts, sessions: Sequence[str]) -> Counts:
     totals = np.zeros((len(names), 3), dtype=np.int64)
     np.add.at(totals, index, frames)
     return totals
+
+
+def folds_of(sessions: int) -> npt.NDArray[np.int64]:
+    """Which of up to five folds each session is dealt into, int64 [sessions]."""
+    dealt: npt.NDArray[np.int64] = np.arange(sessions) % MOST_FOLDS
+    return dealt
 
 
 def f1_over_sessions(totals: Counts, seed: int) -> Estimate:

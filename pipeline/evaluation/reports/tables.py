@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isfinite
 
 from pipeline.evaluation.metrics.breakdowns import SIZES
 from pipeline.evaluation.metrics.intervals import Interval
 from pipeline.evaluation.metrics.scores import Scores
 from pipeline.evaluation.reports.report import EvaluationReport
+
+NAMED_SESSIONS = 3
+"""Of a fold; the others are counted."""
 
 
 def markdown(report: EvaluationReport) -> str:
@@ -24,6 +27,7 @@ def markdown(report: EvaluationReport) -> str:
         _class_lines(report.real),
         _group_lines(report.real),
         _size_lines(report.real),
+        _fold_lines(report.real),
         _threshold_lines(report),
     )
     return "\n\n".join(text for text in ("\n".join(lines) for lines in parts) if text)
@@ -145,6 +149,24 @@ def _size_lines(scores: Scores) -> Iterator[str]:
         sides = f"{low:g} to {high:g}" if isfinite(high) else f"{low:g} and more"
         interval = one.recall_interval if one.truths else None
         yield _row(one.name, sides, one.truths, one.found, one.recall, interval)
+
+
+def _fold_lines(scores: Scores) -> Iterator[str]:
+    if not scores.folds:
+        return
+    yield "The sessions dealt into folds, each judged by itself:"
+    yield ""
+    yield "| sessions | frames | objects | precision | recall | micro-F1 |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    for one in scores.folds:
+        score = one.score
+        figures = (score.precision, score.recall, score.f1)
+        yield _row(_few(one.sessions), one.frames, one.truths, *figures)
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - NAMED_SESSIONS
+    return ", ".join(names[:NAMED_SESSIONS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _mode_lines(report: EvaluationReport) -> Iterator[str]:

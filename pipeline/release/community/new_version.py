@@ -9,10 +9,15 @@ from pathlib import Path
 
 from detector_runtime.bundle import FileDigest
 from detector_runtime.classify.community_model import MODEL_VERSION_FILE
-from detector_runtime.updates.documents import Manifest, classes_digest
+from detector_runtime.updates.documents import (
+    Manifest,
+    ReleaseMetrics,
+    ScoreInterval,
+    classes_digest,
+)
 
 from pipeline.manifests import sha256_of
-from pipeline.release.community.evidence import EVIDENCE_FILE
+from pipeline.release.community.evidence import EVIDENCE_FILE, CommunityEvidence
 from pipeline.release.community.package import CommunityPackage
 
 COMMUNITY_SUFFIX = "-community"
@@ -77,6 +82,16 @@ class NewCommunityVersion:
             lineage=dict(self.lineage),
             record_signers=dict(self.record_signers),
             licence=DATA_LICENCE,
+            metrics=_metrics(self.package.evidence),
             previous=previous,
             min_runtime=said.min_runtime,
         )
+
+
+def _metrics(evidence: CommunityEvidence) -> ReleaseMetrics:
+    found = evidence.accuracy
+    if found is None:
+        return ReleaseMetrics()
+    low = 0.0 if found.low is None else found.low
+    high = 1.0 if found.high is None else found.high
+    return ReleaseMetrics(icon_accuracy=ScoreInterval(value=found.value, low=low, high=high))

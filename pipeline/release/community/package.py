@@ -40,6 +40,11 @@ class CommunityPackageError(OutpostError):
     """A folder that holds no community model, or one that the runtime would not take."""
 
 
+def is_community_model(folder: Path) -> bool:
+    """Whether a folder holds a community model, or the package of one."""
+    return any((place / MODEL_VERSION_FILE).is_file() for place in (folder, folder / MODEL_FOLDER))
+
+
 @dataclass(frozen=True)
 class ClassifierPart:
     """A classifier as it goes into a community model.

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from detector_runtime.classify.community_model import ICON_CLASSIFIER_FILE
+
 from pipeline.errors import OutpostError
 from pipeline.export.contract import lineage_of
 from pipeline.export.onnx_export import MODEL_FILE
@@ -16,15 +18,23 @@ from pipeline.manifests import Manifest, manifest_of, problems_in, sha256_of
 from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion, Provenance, asset_name
 from pipeline.release.bundle import MODEL_NAME
+from pipeline.release.community.package import MODEL_FOLDER
 from pipeline.release.lineage.signed_records import SignatureState, record_of_choice
-from pipeline.release.lineage.training_job import TrainingJob
+from pipeline.release.lineage.training_job import TRAINED, TrainingJob
 from pipeline.release.package import BUNDLE_FOLDER
 from pipeline.training.detector_program.constants import BEST_WEIGHTS
 
 STAGE = "verifying"
-TRAINED_WEIGHTS = "trained_weights"
-MODELS = (MODEL_FILE, f"{BUNDLE_FOLDER}/{MODEL_NAME}", BEST_WEIGHTS)
-"""Of an export or a bundle, a runtime package, trained weights."""
+MODELS = (
+    MODEL_FILE,
+    f"{BUNDLE_FOLDER}/{MODEL_NAME}",
+    BEST_WEIGHTS,
+    ICON_CLASSIFIER_FILE,
+    f"{MODEL_FOLDER}/{ICON_CLASSIFIER_FILE}",
+)
+"""Of an export or bundle, a runtime package, trained weights, a community model, its package."""
+LEARNED_FROM = {"training_set": "cvat_merge", "voted_crops": "voted_crops"}
+"""What a model says that it was trained on, and the asset whose version that is."""
 
 
 class AuditError(OutpostError):
@@ -135,8 +145,8 @@ def audit(
     """Walk from a model, bundle or wheel to every input file and verify all digests.
 
     Args:
-        subject: an ONNX or PyTorch file, a wheel, or a bundle's folder; anywhere on disk. Of a
-            folder every file must be as in the artifact that it is a copy of.
+        subject: an ONNX or PyTorch file, a wheel, or the folder of a bundle or community model;
+            anywhere on disk. Of a folder every file must be as in the artifact that it copies.
         records: the artifact store.
         sources: by asset name (without the game), how to check the files outside the store that an
             artifact of that asset refers to.
@@ -186,7 +196,7 @@ def _model_file(subject: Path) -> Path:
                 return subject / name
         raise AuditError(
             f"The folder {subject} holds no {' and no '.join(MODELS)}.",
-            "Give the path of a model file, a wheel, or a bundle's folder.",
+            "Give the path of a model file, a wheel, or the folder of a bundle or community model.",
         )
     if not subject.is_file():
         raise AuditError(
@@ -275,7 +285,7 @@ def _verified(
     folder, check = records.files_of(version), sources.get(version.kind)
     findings = check(version, folder) if check else Findings()
     found, notes = findings.problems, findings.notes
-    if version.kind != TRAINED_WEIGHTS:
+    if version.kind not in TRAINED:
         return AuditedVersion(version, provenance, found, notes, signature)
     job = TrainingJob.of(folder, provenance)
     notes += _notes_on_job(version, job)
@@ -314,8 +324,9 @@ def _records_of(links: Sequence[AuditedVersion]) -> str:
 
 def _contradictions(claims: Mapping[str, str], chain: tuple[AuditedVersion, ...]) -> list[str]:
     """Where the model's own words differ from the records."""
-    claimed = claims.get("training_set")
-    sets = {link.version.data_version for link in chain if link.version.kind == "cvat_merge"}
-    if claimed is None or claimed in sets:
-        return []
-    return [f"the model says that it was trained on {claimed[:12]}, which is not in its chain"]
+    held = {(link.version.kind, link.version.data_version) for link in chain}
+    return [
+        f"the model says that it was trained on {claims[claim][:12]}, which is not in its chain"
+        for claim, asset in LEARNED_FROM.items()
+        if claim in claims and (asset, claims[claim]) not in held
+    ]

@@ -17,8 +17,13 @@ from detector_runtime.bundle import BundleManifest
 
 from pipeline.manifests import digest_of
 from pipeline.provenance import ArtifactVersion, asset_name
-from pipeline.release.lineage.audit import TRAINED_WEIGHTS, AuditedVersion, AuditReport
-from pipeline.release.lineage.training_job import BaseWeights, TrainingJob
+from pipeline.release.lineage.audit import AuditedVersion, AuditReport
+from pipeline.release.lineage.training_job import (
+    TRAINED,
+    TRAINED_WEIGHTS,
+    BaseWeights,
+    TrainingJob,
+)
 from pipeline.release.wheel import MODEL_LICENCE
 
 if TYPE_CHECKING:
@@ -27,8 +32,15 @@ if TYPE_CHECKING:
     from cyclonedx.model.component import Component
 
 MODEL_REF = "model"
-MODELS = (TRAINED_WEIGHTS, "onnx_export", "runtime_package")
-DATA_SETS = ("cvat_merge", "synthetic_set", "cvat_export", "real_evaluation")
+MODELS = (*TRAINED, "onnx_export", "runtime_package", "community_model")
+DATA_SETS = (
+    "cvat_merge",
+    "synthetic_set",
+    "cvat_export",
+    "real_evaluation",
+    "staged_crops",
+    "voted_crops",
+)
 """Assets that a model was trained or judged on."""
 NEVER_VERIFIED = (
     "Licences of the game's files, of screenshots and of annotations are not recorded.",
@@ -102,16 +114,16 @@ def _bom_of(subject: Subject) -> Bom:
     )
     bom.metadata.properties = _properties({"unverified": unverified(report)})
     links = {link.version: _component(link) for link in report.chain}
-    base = [_base_component(one) for one in _base_weights(report)]
+    base = {one: _base_component(one) for one in _base_weights(report)}
     libraries = list(_libraries(report))
-    for component in (*links.values(), *base, *libraries):
+    for component in (*links.values(), *base.values(), *libraries):
         bom.components.add(component)
     bom.register_dependency(model, [*_holders(report, links), *libraries])
     for link in report.chain:
         made = link.provenance
         used = [links[one] for one in made.recipe.inputs if one in links] if made else []
-        is_trained = link.version.kind == TRAINED_WEIGHTS
-        bom.register_dependency(links[link.version], [*used, *(base if is_trained else [])])
+        begun = [base[one] for one in _base_of(link) if one in base]
+        bom.register_dependency(links[link.version], [*used, *begun])
     return bom
 
 
@@ -198,14 +210,18 @@ def _libraries(report: AuditReport) -> Iterator[Component]:
 
 def _base_weights(report: AuditReport) -> tuple[BaseWeights, ...]:
     """What trainings began with: as it was recorded there, else as it was asked for."""
-    found = set[BaseWeights]()
-    for link in report.chain:
-        if link.job is not None and link.job.began_with:
-            found |= {link.job.base} if link.job.base else set()
-        elif link.version.kind == TRAINED_WEIGHTS and link.provenance:
-            name = str(link.provenance.recipe.config.get("weights") or "")
-            found |= {BaseWeights(name, None)} if name else set()
+    found = {base for link in report.chain for base in _base_of(link)}
     return tuple(sorted(found, key=lambda one: (one.name, one.sha256 or "")))
+
+
+def _base_of(link: AuditedVersion) -> Iterator[BaseWeights]:
+    """Of one training, except for weights of an artifact, which is an input like others."""
+    if link.job is not None and link.job.began_with:
+        if link.job.base is not None and link.job.base.artifact is None:
+            yield link.job.base
+    elif link.version.kind == TRAINED_WEIGHTS and link.provenance:
+        asked = link.provenance.recipe.config.get("weights")
+        yield from [BaseWeights(str(asked), None)] if asked else []
 
 
 def _base_component(base: BaseWeights) -> Component:

@@ -1,19 +1,22 @@
 """Which job made weights: its program, on which kind of host, when, and what it cost.
 
-All of it is read from the artifact `trained_weights`, of which the audit has verified every file.
+All of it is read from the artifact, of which the audit has verified every file: `trained_weights`,
+`icon_classifier` or `screen_classifier`.
 Whose machine it was is nobody's business who gets a model: names and addresses of machines, and ids
 of leases, are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pipeline.community.classifiers.job import PROGRAM as CLASSIFIER_PROGRAM
+from pipeline.community.classifiers.model import ClassifierModel
 from pipeline.errors import OutpostError
 from pipeline.jobs.bill import Bill, BillError, CostIs
 from pipeline.jobs.environment import JobEnvironment
@@ -21,13 +24,24 @@ from pipeline.provenance import Provenance
 from pipeline.training.job import PROGRAM
 from pipeline.training.outputs import TrainedWeights
 
+TRAINED_WEIGHTS = "trained_weights"
+CLASSIFIERS = ("icon_classifier", "screen_classifier")
+TRAINED = (TRAINED_WEIGHTS, *CLASSIFIERS)
+"""Kinds of artifacts that jobs have made."""
+
 
 @dataclass(frozen=True)
 class BaseWeights:
-    """Weights that a training began with."""
+    """Weights that a training began with.
+
+    Attributes:
+        sha256: None where it was not recorded, and of those of an artifact.
+        artifact: the version that holds them, which the audit verifies like every other input.
+    """
 
     name: str
     sha256: str | None
+    artifact: str | None = None
 
 
 @dataclass(frozen=True)
@@ -117,12 +131,19 @@ class TrainingJob:
 
     @classmethod
     def of(cls, folder: Path, record: Provenance) -> TrainingJob | None:
-        """The job of an artifact; None where its description cannot be read.
+        """The job of an artifact; None where its description cannot be read, or no job made it.
 
         Args:
-            folder: of the artifact `trained_weights`.
+            folder: of the artifact.
             record: how it was made.
         """
+        kind = record.recipe.asset.rpartition("/")[2]
+        if kind in CLASSIFIERS:
+            return _of_classifier(folder, record)
+        return cls._of_weights(folder, record) if kind == TRAINED_WEIGHTS else None
+
+    @classmethod
+    def _of_weights(cls, folder: Path, record: Provenance) -> TrainingJob | None:
         try:
             trained = TrainedWeights.open(folder)
         except (OutpostError, OSError, ValueError):
@@ -142,7 +163,7 @@ class TrainingJob:
             ended_at=record.made_at,
             seconds=record.seconds,
             host=_host(environment) if environment else None,
-            cost=_cost(trained),
+            cost=_cost(lambda: trained.bill),
         )
 
     @property
@@ -155,6 +176,39 @@ class TrainingJob:
             "its cost": self.cost is None,
         }
         return tuple(name for name, is_missing in missing.items() if is_missing)
+
+
+def _of_classifier(folder: Path, record: Provenance) -> TrainingJob | None:
+    try:
+        model = ClassifierModel.open(folder)
+        stages = dict.fromkeys(epoch.stage for epoch in model.epochs())
+    except (OutpostError, OSError, ValueError):
+        return None
+    return TrainingJob(
+        program=CLASSIFIER_PROGRAM[0],
+        program_sha256=model.program_sha256,
+        code_version=record.recipe.code_version,
+        architecture=model.spec.architecture,
+        hyperparameters=model.spec.hyperparameters.model_dump(mode="json"),
+        stages=tuple({"name": stage} for stage in stages),
+        base=_base_of_classifier(model.meta.weights, record),
+        began_with=True,
+        began_at=_began_at(record),
+        ended_at=record.made_at,
+        seconds=record.seconds,
+        host=_host(model.environment) if model.environment else None,
+        cost=_cost(lambda: model.bill),
+    )
+
+
+def _base_of_classifier(origin: str, record: Provenance) -> BaseWeights | None:
+    """What `ClassifierMeta.weights` stands for: the classifier before is among the inputs."""
+    if origin == "scratch":
+        return None
+    before = [one for one in record.recipe.inputs if one.asset == record.recipe.asset]
+    if not before:
+        return BaseWeights(f"weights of {origin}", None)
+    return BaseWeights("the classifier before", None, str(before[0]))
 
 
 def _began_at(record: Provenance) -> str | None:
@@ -181,10 +235,10 @@ def _host(environment: JobEnvironment) -> JobHost:
     return JobHost(device=environment.device, is_gpu=environment.gpu is not None, **known)
 
 
-def _cost(trained: TrainedWeights) -> JobCost | None:
+def _cost(read: Callable[[], Bill | None]) -> JobCost | None:
     bill: Bill | None = None
     with suppress(BillError, OSError):
-        bill = trained.bill
+        bill = read()
     if bill is None:
         return None
     rented = tuple(

@@ -111,10 +111,24 @@ class ScoreInterval(_SignedPart):
 
 
 class ReleaseMetrics(_SignedPart):
-    """How good a version was found to be on real frames."""
+    """How good a version was found to be: a detector on real frames, a community model on icons of
+    people from whom it has learned nothing."""
 
     real_micro_f1: ScoreInterval | None = None
     per_class_f1: dict[str, Score] = {}
+    icon_accuracy: ScoreInterval | None = Field(
+        None, description="Share of right names; from 0 to 1 where no interval can be told."
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_what_a_detector_lacks(
+        self, write: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = write(self)
+        if self.icon_accuracy is None:
+            # A detector's version of before keeps its bytes.
+            del values["icon_accuracy"]
+        return values
 
 
 class Manifest(_SignedPart):

@@ -59,9 +59,14 @@ def test_it_is_what_other_implementations_say(oracle: Callable[..., Any], crowd:
 
 
 def test_a_perfect_model_has_all_of_a_crowded_frame() -> None:
-    frame = random_frame(1, 160)
-    same = tuple(ScoredBox(truth.class_id, 0.9, truth.box) for truth in frame.truths)
-    found = average_precisions([JudgedFrame("f", frame.truths, same)], CLASSES)
+    # Of one class: the limit of COCO is one of each class in each frame.
+    boxes = [truth.box for truth in random_frame(1, 160).truths]
+    frame = JudgedFrame(
+        "f",
+        tuple(LabelledBox(0, box) for box in boxes),
+        tuple(ScoredBox(0, 0.9, box) for box in boxes),
+    )
+    found = average_precisions([frame], 1)
     assert (found.mean.ap50, found.mean.ap50_95) == (1.0, 1.0)
 
 

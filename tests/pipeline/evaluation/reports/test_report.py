@@ -58,6 +58,25 @@ def test_precision_recall_and_f1(make_frame: Any, judgement: Judgement) -> None:
     assert counts_of(scores.per_frame).tolist() == [[2, 0, 1], [1, 3, 0]]
 
 
+def test_the_interval_of_the_figure_of_record_is_over_sessions(
+    make_frame: Any, judgement: Judgement
+) -> None:
+    # All frames of an evening are alike, so ten times as many of them tell nothing more.
+    evenings = [(9, 1), (8, 2), (7, 3), (9, 2), (6, 4), (8, 1)]
+
+    def interval(frames_of_each: int, session: str | None) -> Any:
+        frames = [
+            make_frame(f"f{evening} {n}", found, missed, session=session and f"day {evening}")
+            for evening, (found, missed) in enumerate(evenings)
+            for n in range(frames_of_each)
+        ]
+        return score_frames(frames, judgement).micro_f1_interval
+
+    assert interval(10, "of a day") == interval(1, "of a day")
+    alone = interval(10, None)
+    assert alone.high - alone.low < 0.6 * (interval(1, None).high - interval(1, None).low)
+
+
 def test_the_macro_average_leaves_out_rare_classes(judgement: Judgement) -> None:
     sheep = [LabelledBox(0, Box(20 * i, 0, 20 * i + 10, 10)) for i in range(10)]
     found = [ScoredBox(0, 0.9, truth.box) for truth in sheep[:6]]
@@ -78,6 +97,26 @@ def test_each_class_counts_from_its_own_threshold(judgement: Judgement) -> None:
     assert [one.score.true_positives for one in scores.per_class] == [1, 0, 0]
     # Average precision looks below the threshold.
     assert [one.ap50 for one in scores.per_class] == [1.0, None, 1.0]
+
+
+def test_every_figure_is_of_what_counts_at_the_stated_confidences(judgement: Judgement) -> None:
+    truths = tuple(LabelledBox(0, Box(20 * i, 0, 20 * i + 10, 10)) for i in range(3))
+    sure = (ScoredBox(0, 0.9, truths[0].box), ScoredBox(0, 0.5, Box(0, 50, 10, 60)))
+    # Below the confidence of its class, which is 0.35 here, and 0.5 of ships.
+    unsure = (
+        ScoredBox(0, 0.3, truths[1].box),
+        ScoredBox(0, 0.3, Box(20, 50, 30, 60)),
+        ScoredBox(2, 0.4, truths[2].box),
+    )
+    scores = score_frames([JudgedFrame("a", truths, (*sure, *unsure))], judgement)
+    assert counts_of(scores.per_frame).tolist() == [[1, 1, 2]]
+    assert {kind: number for kind, number in scores.errors.items() if number} == {
+        "nothing there": 1,
+        "missed": 2,
+    }
+    assert [(one.truths, one.found) for one in scores.sizes] == [(3, 1), (0, 0), (0, 0)]
+    assert scores.confusion.counts[0] == (1, 0, 0, 2)
+    assert scores.confusion.counts[-1] == (1, 0, 0, 0)
 
 
 def test_a_class_that_never_occurs_has_no_ratios(make_frame: Any, judgement: Judgement) -> None:
@@ -131,10 +170,39 @@ def test_classes_of_a_group_are_counted_together(make_frame: Any, judgement: Jud
         replace(judgement, groups=("animal",))
 
 
+def test_each_fold_of_the_sessions_is_scored_apart(make_frame: Any, judgement: Judgement) -> None:
+    frames = [
+        make_frame(f"f{n}", n, missed=n % 3, false=n % 2, session=f"day {n // 2}")
+        for n in range(1, 16)
+    ]
+    report = evaluate(frames, [make_frame("s", 9)], judgement, {})
+    folds = report.real.folds
+    assert [one.sessions for one in folds][:2] == [("day 0", "day 5"), ("day 1", "day 6")]
+    assert len(folds) == 5
+    for one in folds:
+        apart = score_frames(
+            [frame for frame in frames if frame.session in one.sessions], judgement
+        )
+        assert (one.frames, one.truths, one.score) == (apart.frames, apart.truths, apart.micro)
+    assert sum(one.truths for one in folds) == report.real.truths
+    assert f"| day 0, day 5 | 3 | {folds[0].truths} |" in markdown(report)
+    # Of drawn images, and of one session alone, there is nothing to compare.
+    assert report.synthetic is not None
+    assert report.synthetic.folds == ()
+    assert evaluate(frames[:1], [], judgement, {}).real.folds == ()
+
+
+def test_of_many_sessions_of_a_fold_a_few_are_named(make_frame: Any, judgement: Judgement) -> None:
+    frames = [make_frame(f"f{n}", 1, session=f"day|{n:02}") for n in range(25)]
+    text = markdown(evaluate(frames, [], judgement, {}))
+    assert r"| day\|00, day\|05, day\|10 and 2 more | 5 | 5 | 1.000 |" in text
+
+
 def test_a_report_of_before_is_read_and_shown(tmp_path: Path) -> None:
     (tmp_path / "evaluation.json").write_text(REPORT_OF_BEFORE, "utf-8")
     report = Evaluation.open(tmp_path).report
     assert (report.real.map50_95, report.real.sessions, report.real.sizes) == (None, None, ())
+    assert report.real.folds == ()
     text = markdown(report)
     assert text.startswith("**Real micro-F1 0.667** (0.667 to 0.667 over frames)")
     assert "wrong place" not in text
