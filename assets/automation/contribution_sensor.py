@@ -4,11 +4,12 @@ A tick looks at some installs, in a circle: at each with one listing, whose dige
 file comes or goes. No image is read for that. What has changed is read by a run of `staged_crops`,
 for each install at most every half an hour, and a few in each tick: however much one install sends,
 the others have their turn. An install that is not listed any more has removed what it sent; a run
-takes note of it.
+takes note of it, and the install is forgotten here. One whose partition somebody has deleted is
+read again: `outpost community withdraw` is what leaves an install out.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -104,6 +105,12 @@ class _Look:
     now: int
     limits: ReceivingLimits = field(default_factory=ReceivingLimits)
     notes: list[str] = field(default_factory=list)
+    partitions: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        name = self.keys.contributors.name
+        assert name is not None
+        self.partitions = frozenset(self.instance.get_dynamic_partitions(name))
 
     def result(self) -> dg.SensorResult:
         """What is to be read now; else why nothing is."""
@@ -136,11 +143,24 @@ class _Look:
         if not listed:
             # A disk or a drive that is away looks as if everybody had removed everything.
             return ()
-        known = self.memory.seen.keys()
-        new = sorted(listed - known)[: max(0, MOST_CONTRIBUTORS - len(known))]
-        every = sorted({*known, *new} - self.withdrawn)
+        self._forget_those_gone(listed)
+        known = self.memory.seen.keys() - self.withdrawn
+        new = sorted(listed - known - self.withdrawn)[: max(0, MOST_CONTRIBUTORS - len(known))]
+        every = sorted({*known, *new})
         later = [install for install in every if install > self.memory.position]
         return [*later, *(install for install in every if install <= self.memory.position)]
+
+    def _forget_those_gone(self, listed: Set[str]) -> None:
+        """Those of whom it was read that they have nothing here: others may take their places."""
+        nothing = stamp_of((), self.limits)[:STAMP_DIGITS]
+        gone = [
+            install
+            for install, seen in self.memory.seen.items()
+            if install not in listed
+            and (seen.stamp, seen.request, seen.failures) == (nothing, "", 0)
+        ]
+        for install in gone:
+            del self.memory.seen[install]
 
     def _new_stamp(self, install: str) -> str | None:
         """The stamp of an install's files, if they are to be read now."""
@@ -149,7 +169,7 @@ class _Look:
             return None
         files = self.staging.files(UUID(install), self.limits.files + 1)
         stamp = stamp_of(files, self.limits)[:STAMP_DIGITS]
-        is_same = seen is not None and seen.stamp == stamp
+        is_same = seen is not None and seen.stamp == stamp and install in self.partitions
         if is_same and seen is not None and not 0 < seen.failures < MOST_FAILURES:
             return None
         return stamp

@@ -20,6 +20,7 @@ from doubles.contributions import INSTALL, RULES, Uploads, image_file
 from doubles.toy import TOY
 from typer.testing import CliRunner
 
+import assets.automation.contribution_sensor as contribution_sensor_module
 from assets.automation.contribution_sensor import (
     MOST_FAILURES,
     REQUEST_TAG,
@@ -317,6 +318,40 @@ def test_a_place_that_is_away_removes_nobody(watched: Watched) -> None:
     send(watched.community, 2)
     shutil.rmtree(watched.community.staging / "staging" / str(install(1)))
     assert sorted(watched.tick()) == [str(install(1)), str(install(2))]
+
+
+def test_who_is_gone_or_withdrawn_leaves_room_for_others(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever invents installs keeps everybody out, even after they were removed."""
+    monkeypatch.setattr(contribution_sensor_module, "MOST_CONTRIBUTORS", 2)
+    send(watched.community, 1)
+    send(watched.community, 2)
+    assert len(watched.tick()) == 2
+    watched.end_runs()
+    send(watched.community, 3)
+    watched.rest()
+    assert watched.tick() == []
+    shutil.rmtree(watched.community.staging / "staging" / str(install(1)))
+    assert watched.tick() == [str(install(1))]  # that nothing is left is read, too
+    watched.end_runs()
+    assert watched.tick() == []
+    assert watched.tick() == [str(install(3))]
+    watched.end_runs()
+    send(watched.community, 4)
+    assert watched.tick() == []
+    watched.community.outpost("withdraw", str(install(2)), "--reason", "labels at random")
+    assert watched.tick() == [str(install(4))]
+
+
+def test_a_partition_that_somebody_deleted_is_read_again(watched: Watched) -> None:
+    """A sender whose votes do not count must be on the list of those withdrawn."""
+    send(watched.community, 1)
+    watched.tick()
+    watched.end_runs()
+    watched.rest()
+    watched.community.instance.delete_dynamic_partition("toy_contributors", str(install(1)))
+    assert watched.tick() == [str(install(1))]
 
 
 @pytest.mark.parametrize("cursor", ["no JSON", '{"seen": 3}', '{"seen": {"a": {}}}'])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,13 +26,17 @@ def community_version(
     *,
     champion: Path | None = None,
     trained_at: datetime = NOON,
+    withdrawn: str = "",
 ) -> NewCommunityVersion:
     """A version of the votes of always the same players.
 
     Args:
         champion: the folder of a version that it is compared with.
+        withdrawn: one of these players, whose votes do not count.
     """
     voted: VotedCrops = write_colour_votes(folder / "voted")
+    kept = tuple(crop for crop in voted.content.crops if withdrawn not in crop.contributors)
+    voted = replace(voted, content=voted.content.model_copy(update={"crops": kept}))
     icons = write_classifier_model(folder / "icons", voted, colours)
     beside: PairedVerdict | None = None
     if champion is not None:

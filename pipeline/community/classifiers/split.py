@@ -126,10 +126,13 @@ def _sides_of_units(
     free = [unit for unit in order if sent[unit] <= DOMINANT * total]
     sides: dict[str, Subset] = dict.fromkeys(order, "train")
     shares = {"test": rules.test, "validation": rules.validation}
+    # Where nobody trains in any case, the last one that is left does.
+    least = 1 if len(free) == len(order) else 0
     for subset in HELD_OUT:
         reached = 0
-        # The last one that is left trains.
-        while len(free) > 1 and reached < shares[subset] * total:
+        # Of two that are left one is for the subset that comes next.
+        spared = 1 if subset == HELD_OUT[0] and len(free) > least + 1 else 0
+        while len(free) > least + spared and reached < shares[subset] * total:
             unit = free.pop(0)
             sides[unit] = subset
             reached += sent[unit]

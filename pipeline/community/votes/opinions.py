@@ -3,7 +3,9 @@
 Votes together with a model's own opinion are right more often than votes alone where these are few:
 H. W. Goh, U. Tkachenko, J. Mueller: CROWDLAB (2022), https://arxiv.org/abs/2210.06812. A classifier
 has learned from earlier votes, so it is not asked about images that it has learned from, weighs no
-more than it was right about images that were new to it, and is nobody whom a quorum counts.
+more than it was right about images that were new to it, and is nobody whom a quorum counts. One
+that has learned from images that are nobody's any more, as of a contributor who was withdrawn, says
+nothing until it is trained again: what was withdrawn would speak through it.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class ModelsInUse:
 
     Attributes:
         models: by what they tell apart; perhaps none.
-        images: files by their digest.
+        images: files by their digest, of everybody who counts.
     """
 
     models: Mapping[CropKind, ClassifierModel]
@@ -47,6 +49,8 @@ class ModelsInUse:
         model = self.models.get(kind)
         measured = measured_accuracy(model.evaluation.scores) if model else None
         if model is None or measured is None:
+            return {}
+        if not model.manifest.images.keys() <= self.images.keys():
             return {}
         learned = {*model.manifest.trained}
         return dict(self._asked(model, [one for one in digests if one not in learned], measured))

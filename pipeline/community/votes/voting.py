@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -267,12 +267,14 @@ def _best(case: _Case, beliefs: Mapping[str, float], votes: Mapping[str, Sequenc
 
 
 def _status(case: _Case, label: str, confidence: float, rules: VotingRules) -> VoteStatus:
-    given = [*case.labels.values(), *case.similar.values()]
-    if len(given) < rules.quorum:
+    given = Counter([*case.labels.values(), *case.similar.values()])
+    if given.total() < rules.quorum:
         return "tentative"
-    if given.count(label) >= rules.quorum and confidence >= rules.confidence:
+    # Two invented installs that agree on a thousand images of their own look reliable.
+    is_most_given = all(given[label] > count for other, count in given.items() if other != label)
+    if given[label] >= rules.quorum and is_most_given and confidence >= rules.confidence:
         return "accepted"
-    return "disputed" if len({*given}) > 1 else "tentative"
+    return "disputed" if len(given) > 1 else "tentative"
 
 
 def _members(contributions: Sequence[Contributions], kind: CropKind) -> dict[str, CropMember]:

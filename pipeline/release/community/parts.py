@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipeline.community.classifiers.answers import ClassifierAnswers, ask
 from pipeline.community.classifiers.comparison import compare_classifiers
-from pipeline.community.classifiers.dataset import fitted
+from pipeline.community.classifiers.dataset import believed_labels, fitted
 from pipeline.community.classifiers.manifest import TrainingManifest
 from pipeline.community.classifiers.model import ClassifierModel
 from pipeline.community.classifiers.split import Example
@@ -65,6 +65,9 @@ def compare_with_champion(
 ) -> PairedVerdict | None:
     """Ask two classifiers of icons about images from which neither has learned, in pairs.
 
+    One that is as good takes the champion's place where it knows more names, or where the champion
+    was made from images that are not believed any more.
+
     Args:
         voted: that the new one was trained on.
         champion: the folder of the version that everybody has.
@@ -88,9 +91,13 @@ def compare_with_champion(
         return None
     examples, files = [one for one, _ in found], [file for _, file in found]
     gate = compare_classifiers(_asked(icons.onnx, files), _asked(model, files), examples)
-    return PairedVerdict(
-        champion_sha256=sha256_of(model), passes=gate.passes, explanation=gate.explanation
-    )
+    passes, explanation = gate.passes, gate.explanation
+    gone = theirs.no_longer(believed_labels(voted, "icon"))
+    if gone and gate.verdict == "not distinguishable":
+        # What a withdrawn contributor taught has to go, although nothing gets better by that.
+        passes = True
+        explanation += f"; {gone} images that the champion learned are not believed any more"
+    return PairedVerdict(champion_sha256=sha256_of(model), passes=passes, explanation=explanation)
 
 
 def _interval(icons: ClassifierModel) -> AccuracyInterval | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,6 +130,24 @@ def test_who_has_sent_most_of_all_trains() -> None:
     split = split_examples(examples, RULES)
     assert set(split.subsets[:100]) == {"train"}
     assert "test" in split.subsets
+
+
+@pytest.mark.parametrize(
+    ("sent", "sides"),
+    [
+        ({"much": 80, "some": 10, "few": 10}, {"train", "test", "validation"}),
+        ({"much": 45, "some": 45, "few": 10}, {"train", "test"}),
+        ({"a": 34, "b": 33, "c": 33}, {"train", "test", "validation"}),
+        ({"a": 30, "b": 30, "c": 30}, {"train", "test", "validation"}),
+    ],
+)
+def test_of_three_contributors_somebody_judges(sent: dict[str, int], sides: set[str]) -> None:
+    examples = [
+        example(1000 * place + n, "a", f"{who}{n}", who)
+        for place, (who, count) in enumerate(sent.items())
+        for n in range(count)
+    ]
+    assert {*split_examples(examples, RULES).subsets} - {None} == sides
 
 
 def test_an_image_that_several_sent_does_not_judge_what_one_of_them_trained() -> None:

@@ -106,3 +106,10 @@ def test_whose_accuracy_nobody_has_measured_is_not_asked(
 ) -> None:
     model = model_in(tmp_path / "model", measured=None)
     assert ModelsInUse({"icon": model}, images).opinions("icon", ["red"]) == {}
+
+
+def test_what_was_withdrawn_does_not_speak_through_it(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    model = model_in(tmp_path / "model", trained=("grey", "of a withdrawn install"))
+    assert ModelsInUse({"icon": model}, images).opinions("icon", ["red", "blue"]) == {}

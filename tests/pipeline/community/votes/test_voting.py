@@ -106,6 +106,27 @@ def test_an_icon_that_one_install_floods_is_never_accepted() -> None:
     }
 
 
+@pytest.mark.parametrize("honest", [2, 3])
+def test_invented_installs_that_agree_on_their_own_images_outvote_no_more_people(
+    honest: int,
+) -> None:
+    """Images that nobody else sends make whoever agrees on them look reliable."""
+    hashes = [sha256(f"own {number}".encode()).hexdigest()[:16] for number in range(40)]
+    liars = []
+    for who in "yz":
+        own = sent(who, *[(0, f"Own {number}") for number in range(40)]).crops
+        apart = [
+            crop.model_copy(update={"phash": phash})
+            for crop, phash in zip(own, hashes, strict=True)
+        ]
+        lie = sent(who, *[(0, "")] * 40, (AXE, "Hacked")).crops[-1]
+        liars.append(Contributions(contributor=who, crops=(*apart, lie)))
+    votes = voted(*liars, *[sent(who, (AXE, "Axe")) for who in "abc"[:honest]])
+    (fought,) = [crop for crop in votes.crops if "Axe" in crop.votes]
+    assert (fought.label, fought.status) == ("Hacked", "disputed")
+    assert fought.confidence > 0.95, "or the lie would not have been believed in any case"
+
+
 def test_two_newcomers_that_agree_are_not_enough_but_three_are() -> None:
     assert only(voted(*[sent(who, (SWORD, "Sword")) for who in "ab"])).status == "tentative"
     assert only(voted(*[sent(who, (SWORD, "Sword")) for who in "abc"])).status == "accepted"

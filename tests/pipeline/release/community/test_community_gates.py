@@ -22,9 +22,10 @@ def opened(
     folder: Path,
     colours: dict[str, tuple[float, float, float]] | None = None,
     champion: OpenVersion | None = None,
+    withdrawn: str = "",
 ) -> OpenVersion:
     against = champion.folder if champion else None
-    new = community_version(folder, colours or COLOURS, champion=against)
+    new = community_version(folder, colours or COLOURS, champion=against, withdrawn=withdrawn)
     target = folder / "downloaded"
     target.mkdir()
     for name, file in new.files.items():
@@ -64,6 +65,18 @@ def test_one_that_is_no_worse_and_knows_more_is_taken(
     # As good and with the same names it has no reason to take its place.
     renamed = {name: COLOURS[name] for name in reversed(COLOURS)}
     assert not gate("accuracy", opened(tmp_path / "r", renamed, champion), champion).passed
+
+
+def test_what_a_withdrawn_player_taught_leaves_with_a_version_that_is_only_as_good(
+    champion: OpenVersion, tmp_path: Path
+) -> None:
+    renamed = {name: COLOURS[name] for name in reversed(COLOURS)}
+    candidate = opened(tmp_path / "w", renamed, champion, withdrawn="player-3")
+    judged = gate("accuracy", candidate, champion)
+    assert judged.passed
+    assert "not believed any more" in judged.figure
+    worse = opened(tmp_path / "x", WRONG, champion, withdrawn="player-3")
+    assert not gate("accuracy", worse, champion).passed
 
 
 def test_the_same_classifier_with_new_corrections_is_taken(
