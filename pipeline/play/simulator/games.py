@@ -16,6 +16,12 @@ import numpy.typing as npt
 
 from pipeline.errors import OutpostError
 from pipeline.play.simulator.maps import MAPS, GameMap, Place, Stream, map_of, opposite
+from pipeline.play.simulator.records import (
+    CLOCK_DTYPE,
+    ENTITY_DTYPE,
+    MEMORY_DTYPE,
+    PLAYER_DTYPE,
+)
 from pipeline.play.simulator.rules import (
     ACTION_SIZE,
     FIGURES,
@@ -36,41 +42,6 @@ from pipeline.play.simulator.rules import (
 )
 
 MOST_PLAYERS_A_SIDE = 4
-
-ENTITY_DTYPE = np.dtype(
-    [
-        (name, np.int32)
-        for name in (
-            "present",
-            "kind",
-            "owner",
-            "x",
-            "y",
-            "hit_points",
-            "carries",
-            "order",
-            "target",
-            "goal_x",
-            "goal_y",
-            "way_x",
-            "way_y",
-            "job",
-            "cooldown",
-            "heading",
-        )
-    ]
-)
-"""An entity. `carries` is also what a mine, bush or sheep holds; `job` where a worker goes back to.
-`way` is the point it walks to next, on the way to its goal; `heading` counts sixteenths of a turn
-from the right, downwards."""
-MEMORY_DTYPE = np.dtype([(name, np.int32) for name in ("tick", "x", "y", "hit_points", "carries")])
-"""What a side remembers of an entity; `tick` is when it was last seen, or -1."""
-PLAYER_DTYPE = np.dtype([(name, np.int32) for name in ("selected", "stock", "score")])
-"""`selected` has a bit for each unit; `stock` is what was brought home."""
-CLOCK_DTYPE = np.dtype(
-    [("random", np.uint64), ("tick", np.int32), ("result", np.int32), ("map", np.int32)]
-)
-"""`random` is the state of the game's own stream of chance; `result` is `rules.Result`."""
 
 Records = npt.NDArray[np.void]
 Actions = npt.NDArray[np.int32]

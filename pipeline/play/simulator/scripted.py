@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from pipeline.play.simulator.games import Actions, GameError, Games, Records
 from pipeline.play.simulator.maps import Stream
-from pipeline.play.simulator.rules import ACTION_SIZE, FIGURES, Kind
+from pipeline.play.simulator.records import SCRIPT_DTYPE
+from pipeline.play.simulator.rules import FIGURES, Kind
 
 
 class Goal(IntEnum):
@@ -71,13 +72,6 @@ SKILLS: Mapping[str, Skill] = {
 """By the name of the player, from the weakest to the strongest."""
 
 SKILL_DTYPE = np.dtype([(name, np.int32) for name in Skill._fields])
-SCRIPT_DTYPE = np.dtype(
-    [("random", np.uint64)]
-    + [(name, np.int32) for name in ("level", "next", "due", "goal", "target")]
-    + [("action", np.int32, (ACTION_SIZE,))]
-)
-"""A scripted player's own record: its stream of chance, its place in `SKILLS` (-1 for none), the
-tick of its next decision, the tick in which `action` is done, its goal and whom it fights."""
 
 
 @dataclass(frozen=True, eq=False)
