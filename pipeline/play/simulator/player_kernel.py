@@ -7,16 +7,20 @@ after its reaction time, as those of people.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.compilation import compiled, part
-
-Records: TypeAlias = Any
-"""Records, or one of them, of the types in `games`, `rules` or `scripted`."""
-Numbers: TypeAlias = npt.NDArray[Any]
+from pipeline.play.simulator.records import (
+    ClockRecord,
+    EntityRecord,
+    MemoryRecord,
+    Numbers,
+    PlayerRecord,
+    RecordRows,
+    RecordTable,
+    ScriptRecord,
+)
+from pipeline.play.simulator.scripted import Skill
 
 PARTS, UNITS, MAP_SIDE = 16, 8, 1024
 KEEP, SHEEP, WARSHIP, GOLD_MINE, WORKER = 5, 8, 4, 6, 0
@@ -35,10 +39,10 @@ from there workers look around."""
 
 @compiled
 def observe_games(
-    entities: Records,
-    players: Records,
-    memory: Records,
-    clocks: Records,
+    entities: RecordTable[EntityRecord],
+    players: RecordTable[PlayerRecord],
+    memory: RecordRows[RecordTable[MemoryRecord]],
+    clocks: RecordRows[ClockRecord],
     viewer: int,
     rows: Numbers,
     status: Numbers,
@@ -53,12 +57,12 @@ def observe_games(
 
 @compiled
 def scripted_actions(
-    entities: Records,
-    players: Records,
-    memory: Records,
-    clocks: Records,
-    scripts: Records,
-    skills: Records,
+    entities: RecordTable[EntityRecord],
+    players: RecordTable[PlayerRecord],
+    memory: RecordRows[RecordTable[MemoryRecord]],
+    clocks: RecordRows[ClockRecord],
+    scripts: RecordTable[ScriptRecord],
+    skills: RecordRows[Skill],
     hit_points: Numbers,
     actions: Numbers,
 ) -> None:
@@ -87,7 +91,11 @@ def scripted_actions(
 
 @compiled
 def decide_once(
-    rows: Numbers, status: Numbers, script: Records, skill: Records, hit_points: Numbers
+    rows: Numbers,
+    status: Numbers,
+    script: RecordRows[ScriptRecord],
+    skill: RecordRows[Skill],
+    hit_points: Numbers,
 ) -> None:
     """As `scripted.decide`."""
     _decide(rows, status, script[0], skill[0], hit_points, script[0].action)
@@ -95,10 +103,10 @@ def decide_once(
 
 @part
 def _observe(
-    entities: Records,
-    players: Records,
-    memory: Records,
-    clock: Records,
+    entities: RecordRows[EntityRecord],
+    players: RecordRows[PlayerRecord],
+    memory: RecordTable[MemoryRecord],
+    clock: ClockRecord,
     viewer: int,
     rows: Numbers,
     status: Numbers,
@@ -137,8 +145,8 @@ def _observe(
 def _decide(
     rows: Numbers,
     status: Numbers,
-    script: Records,
-    skill: Records,
+    script: ScriptRecord,
+    skill: Skill,
     hit_points: Numbers,
     action: Numbers,
 ) -> None:
@@ -160,7 +168,7 @@ def _decide(
 
 
 @part
-def _do_anything(rows: Numbers, script: Records, action: Numbers) -> None:
+def _do_anything(rows: Numbers, script: ScriptRecord, action: Numbers) -> None:
     action[0] = _below(script, 4)
     slot = _below(script, len(rows))
     action[1] = slot if rows[slot, KNOWN] > 0 else -1
@@ -171,8 +179,8 @@ def _do_anything(rows: Numbers, script: Records, action: Numbers) -> None:
 
 @part
 def _flee(
-    rows: Numbers, script: Records, skill: Records, hit_points: Numbers, action: Numbers
-) -> Any:
+    rows: Numbers, script: ScriptRecord, skill: Skill, hit_points: Numbers, action: Numbers
+) -> bool:
     """Send a hurt unit home that an enemy is near."""
     home = _own_keep(rows)
     if home < 0:
@@ -197,7 +205,7 @@ def _flee(
 
 
 @part
-def _put_to_work(rows: Numbers, script: Records, skill: Records, action: Numbers) -> Any:
+def _put_to_work(rows: Numbers, script: ScriptRecord, skill: Skill, action: Numbers) -> bool:
     """Workers that do nothing gather from what is nearest to them, or look for it."""
     idle = -1
     workers, chosen = 0, 0
@@ -234,7 +242,7 @@ def _put_to_work(rows: Numbers, script: Records, skill: Records, action: Numbers
 
 
 @part
-def _fight(rows: Numbers, script: Records, skill: Records, action: Numbers) -> Any:
+def _fight(rows: Numbers, script: ScriptRecord, skill: Skill, action: Numbers) -> bool:
     """All soldiers against one enemy that is in sight; home again where there are too many."""
     soldiers, chosen, idle, x, y, strength = _muster(rows)
     if soldiers == 0:
@@ -270,7 +278,7 @@ def _fight(rows: Numbers, script: Records, skill: Records, action: Numbers) -> A
 
 
 @part
-def _fetch_loot(rows: Numbers, script: Records, skill: Records, action: Numbers) -> Any:
+def _fetch_loot(rows: Numbers, script: ScriptRecord, skill: Skill, action: Numbers) -> bool:
     """A soldier without anything to do takes what lies near it."""
     for slot in range(len(rows)):
         unit = rows[slot]
@@ -297,7 +305,7 @@ def _fetch_loot(rows: Numbers, script: Records, skill: Records, action: Numbers)
 
 @part
 def _march(
-    rows: Numbers, status: Numbers, script: Records, skill: Records, action: Numbers
+    rows: Numbers, status: Numbers, script: ScriptRecord, skill: Skill, action: Numbers
 ) -> None:
     """When its time has come, all soldiers go to the enemy's keep, or to where it must be."""
     soldiers, chosen, idle, _x, _y, _strength = _muster(rows)
@@ -326,7 +334,7 @@ def _march(
 
 
 @part
-def _click(script: Records, skill: Records, action: Numbers, act: int, slot: int) -> None:
+def _click(script: ScriptRecord, skill: Skill, action: Numbers, act: int, slot: int) -> None:
     """Click on an entity, as well as one aims, or beside it."""
     wide = skill.aim
     if _below(script, 1000) < skill.misses:
@@ -342,7 +350,7 @@ def _press_key(action: Numbers, key: int) -> None:
 
 
 @part
-def _muster(rows: Numbers) -> Any:
+def _muster(rows: Numbers) -> tuple[int, int, int, int, int, int]:
     """Soldiers on land: how many, how many chosen, without orders, their middle, hit points."""
     soldiers, chosen, idle, x, y, strength = 0, 0, 0, 0, 0, 0
     for slot in range(len(rows)):
@@ -360,7 +368,7 @@ def _muster(rows: Numbers) -> Any:
 
 
 @part
-def _under_orders(rows: Numbers) -> Any:
+def _under_orders(rows: Numbers) -> int:
     """Soldiers on land that do something else than going home."""
     count = 0
     for slot in range(len(rows)):
@@ -371,7 +379,7 @@ def _under_orders(rows: Numbers) -> Any:
 
 
 @part
-def _selected(rows: Numbers) -> Any:
+def _selected(rows: Numbers) -> int:
     count = 0
     for slot in range(len(rows)):
         count += rows[slot, SELECTED]
@@ -379,7 +387,7 @@ def _selected(rows: Numbers) -> Any:
 
 
 @part
-def _ships_selected(rows: Numbers) -> Any:
+def _ships_selected(rows: Numbers) -> int:
     count = 0
     for slot in range(len(rows)):
         count += rows[slot, SELECTED] if rows[slot, KIND] == WARSHIP else 0
@@ -387,7 +395,7 @@ def _ships_selected(rows: Numbers) -> Any:
 
 
 @part
-def _nearest_enemy(rows: Numbers, x: int, y: int, within: int, weakest: bool) -> Any:
+def _nearest_enemy(rows: Numbers, x: int, y: int, within: int, weakest: bool) -> int:
     """An enemy in sight that is near, or the one of those near that falls first; units first."""
     best, found = 1 << 60, -1
     for slot in range(len(rows)):
@@ -406,7 +414,7 @@ def _nearest_enemy(rows: Numbers, x: int, y: int, within: int, weakest: bool) ->
 
 
 @part
-def _own_keep(rows: Numbers) -> Any:
+def _own_keep(rows: Numbers) -> int:
     for slot in range(len(rows)):
         if rows[slot, KNOWN] > 0 and rows[slot, KIND] == KEEP and rows[slot, OWNER] == OWN:
             return slot
@@ -414,24 +422,24 @@ def _own_keep(rows: Numbers) -> Any:
 
 
 @part
-def _is_own_unit(row: Numbers) -> Any:
-    return row[KNOWN] > 0 and row[OWNER] == OWN and row[KIND] != KEEP
+def _is_own_unit(row: Numbers) -> bool:
+    return bool(row[KNOWN] > 0 and row[OWNER] == OWN and row[KIND] != KEEP)
 
 
 @part
-def _apart(one: Numbers, other: Numbers) -> Any:
+def _apart(one: Numbers, other: Numbers) -> int:
     return _distance_between(one[X], one[Y], other[X], other[Y])
 
 
 @part
-def _distance_between(x: int, y: int, other_x: int, other_y: int) -> Any:
+def _distance_between(x: int, y: int, other_x: int, other_y: int) -> int:
     """The longer way and half of the shorter one: near enough for who decides by eye."""
-    dx, dy = abs(np.int64(x) - other_x), abs(np.int64(y) - other_y)
+    dx, dy = abs(x - other_x), abs(y - other_y)
     return max(dx, dy) + min(dx, dy) // 2
 
 
 @part
-def _below(script: Records, limit: int) -> Any:
+def _below(script: ScriptRecord, limit: int) -> int:
     """A whole number from 0 to `limit` - 1 of the player's own stream, xorshift64* (Vigna 2016)."""
     state = script.random
     state ^= state >> np.uint64(12)
@@ -439,4 +447,4 @@ def _below(script: Records, limit: int) -> Any:
     state ^= state >> np.uint64(27)
     script.random = state
     drawn = (state * np.uint64(0x2545F4914F6CDD1D)) >> np.uint64(33)
-    return np.int64(drawn) % np.int64(limit)
+    return int(np.int64(drawn)) % limit

@@ -9,17 +9,26 @@ kinds come in as a table.
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.compilation import compiled, part
+from pipeline.play.simulator.records import (
+    ClockRecord,
+    EntityRecord,
+    MemoryRecord,
+    Numbers,
+    PlayerRecord,
+    RecordRows,
+    RecordTable,
+)
+from pipeline.play.simulator.rules import Figures
 
-Records: TypeAlias = Any
-"""Records, or one of them, of the types in `games`, `rules` or `scripted`."""
-Numbers: TypeAlias = npt.NDArray[Any]
-Whole: TypeAlias = int | np.signedinteger[Any]
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Words: TypeAlias = npt.NDArray[np.uint32]
+Masks: TypeAlias = npt.NDArray[np.uint64]
 
 TICKS_AT_MOST = 3600
 PARTS, CELL_PARTS, FOG_PARTS, SIDE_PARTS = 16, 1024, 512, 16384
@@ -44,19 +53,19 @@ CROWD, CROWD_STEP = 192, 8
 
 @compiled
 def step_games(
-    entities: Records,
-    players: Records,
-    memory: Records,
-    in_sight: Numbers,
-    explored: Numbers,
-    clocks: Records,
+    entities: RecordTable[EntityRecord],
+    players: RecordTable[PlayerRecord],
+    memory: RecordRows[RecordTable[MemoryRecord]],
+    in_sight: Words,
+    explored: Words,
+    clocks: RecordRows[ClockRecord],
     actions: Numbers,
     ticks: int,
-    ways: Numbers,
-    nearest: Numbers,
-    figures: Records,
+    ways: Bytes,
+    nearest: Bytes,
+    figures: RecordRows[Figures],
     damage: Numbers,
-    masks: Numbers,
+    masks: Masks,
 ) -> None:
     """As `games.Games.step`."""
     for game in range(len(clocks)):
@@ -85,28 +94,30 @@ def step_games(
 
 @compiled
 def look_around(
-    entities: Records,
-    memory: Records,
-    in_sight: Numbers,
-    explored: Numbers,
+    entities: RecordRows[EntityRecord],
+    memory: RecordTable[MemoryRecord],
+    in_sight: Words,
+    explored: Words,
     tick: int,
     players: int,
-    figures: Records,
-    masks: Numbers,
+    figures: RecordRows[Figures],
+    masks: Masks,
 ) -> None:
     """What both sides of one game see now, and remember from now on."""
-    _look(entities, memory, in_sight, explored, np.int32(tick), players, figures, masks)
+    # As wide as the tick of a clock: so `_look` is compiled once.
+    now = int(np.int32(tick))
+    _look(entities, memory, in_sight, explored, now, players, figures, masks)
 
 
 @part
 def _act(
-    entities: Records,
-    players: Records,
-    memory: Records,
+    entities: RecordRows[EntityRecord],
+    players: RecordRows[PlayerRecord],
+    memory: RecordTable[MemoryRecord],
     player: int,
     action: Numbers,
-    nearest: Numbers,
-    figures: Records,
+    nearest: Bytes,
+    figures: RecordRows[Figures],
 ) -> None:
     act = action[0]
     if act == KEY:
@@ -133,7 +144,13 @@ def _act(
 
 
 @part
-def _press(entities: Records, players: Records, player: int, key: int, figures: Records) -> None:
+def _press(
+    entities: RecordRows[EntityRecord],
+    players: RecordRows[PlayerRecord],
+    player: int,
+    key: int,
+    figures: RecordRows[Figures],
+) -> None:
     first = player * UNITS
     if key in (KEY_SOLDIERS, KEY_WORKERS, KEY_EVERYONE):
         selected = 0
@@ -158,7 +175,13 @@ def _press(entities: Records, players: Records, player: int, key: int, figures: 
 
 
 @part
-def _clicked(entities: Records, known: Records, x: int, y: int, figures: Records) -> Any:
+def _clicked(
+    entities: RecordRows[EntityRecord],
+    known: RecordRows[MemoryRecord],
+    x: int,
+    y: int,
+    figures: RecordRows[Figures],
+) -> int:
     """The entity whose footprint holds that point, the nearest of several; -1 if none."""
     best, found = 1 << 60, -1
     for slot in range(len(entities)):
@@ -174,15 +197,15 @@ def _clicked(entities: Records, known: Records, x: int, y: int, figures: Records
 
 @part
 def _command(
-    entities: Records,
-    players: Records,
-    known: Records,
+    entities: RecordRows[EntityRecord],
+    players: RecordRows[PlayerRecord],
+    known: RecordRows[MemoryRecord],
     player: int,
     clicked: int,
     x: int,
     y: int,
-    nearest: Numbers,
-    figures: Records,
+    nearest: Bytes,
+    figures: RecordRows[Figures],
 ) -> None:
     side = _side_of(player, len(players))
     for unit in range(UNITS):
@@ -216,10 +239,10 @@ def _command(
 
 
 @part
-def _reachable_goal(entity: Records, nearest: Numbers, afloat: int) -> None:
+def _reachable_goal(entity: EntityRecord, nearest: Bytes, afloat: int) -> None:
     """Where the goal is out of reach, the middle of the nearest cell that is not."""
     cell = _cell(entity.goal_x, entity.goal_y)
-    reached = np.int64(nearest[afloat, cell])
+    reached = int(nearest[afloat, cell])
     if reached != cell:
         entity.goal_x = (reached % 16) * CELL_PARTS + CELL_PARTS // 2
         entity.goal_y = (reached // 16) * CELL_PARTS + CELL_PARTS // 2
@@ -227,13 +250,13 @@ def _reachable_goal(entity: Records, nearest: Numbers, afloat: int) -> None:
 
 @part
 def _move_all(
-    entities: Records,
-    players: Records,
-    in_sight: Numbers,
-    clock: Records,
-    ways: Numbers,
-    nearest: Numbers,
-    figures: Records,
+    entities: RecordRows[EntityRecord],
+    players: RecordRows[PlayerRecord],
+    in_sight: Words,
+    clock: ClockRecord,
+    ways: Bytes,
+    nearest: Bytes,
+    figures: RecordRows[Figures],
     damage: Numbers,
 ) -> None:
     """Every unit and keep, from the first and from the last by turns: it favours nobody."""
@@ -261,13 +284,13 @@ def _move_all(
 
 @part
 def _idle(
-    entities: Records,
-    players: Records,
-    in_sight: Numbers,
-    clock: Records,
+    entities: RecordRows[EntityRecord],
+    players: RecordRows[PlayerRecord],
+    in_sight: Words,
+    clock: ClockRecord,
     slot: int,
-    nearest: Numbers,
-    figures: Records,
+    nearest: Bytes,
+    figures: RecordRows[Figures],
 ) -> None:
     """Heal near the own keep, make room, and turn on enemies that come near."""
     if (clock.tick + slot) % THINKING_TICKS != 0:
@@ -305,14 +328,14 @@ def _idle(
 
 @part
 def _attack(
-    entities: Records,
-    players: Records,
-    in_sight: Numbers,
-    clock: Records,
+    entities: RecordRows[EntityRecord],
+    players: RecordRows[PlayerRecord],
+    in_sight: Words,
+    clock: ClockRecord,
     slot: int,
-    ways: Numbers,
-    nearest: Numbers,
-    figures: Records,
+    ways: Bytes,
+    nearest: Bytes,
+    figures: RecordRows[Figures],
     damage: Numbers,
 ) -> None:
     entity, target = entities[slot], entities[entities[slot].target]
@@ -341,12 +364,12 @@ def _attack(
 
 @part
 def _strike(
-    entities: Records,
-    players: Records,
-    clock: Records,
+    entities: RecordRows[EntityRecord],
+    players: RecordRows[PlayerRecord],
+    clock: ClockRecord,
     slot: int,
     target_slot: int,
-    figures: Records,
+    figures: RecordRows[Figures],
     damage: Numbers,
 ) -> None:
     """A blow: three quarters to five quarters of its damage, and what follows from the last one."""
@@ -357,8 +380,8 @@ def _strike(
     state ^= state << np.uint64(25)
     state ^= state >> np.uint64(27)
     clock.random = state
-    luck = np.int64((state * np.uint64(0x2545F4914F6CDD1D)) >> np.uint64(56)) % 33
-    mean = np.int64(damage[entity.kind, target.kind])
+    luck = int(np.int64((state * np.uint64(0x2545F4914F6CDD1D)) >> np.uint64(56))) % 33
+    mean = int(damage[entity.kind, target.kind])
     target.hit_points -= (mean * (48 + luck) + 32) // 64
     if target.hit_points > 0:
         return
@@ -376,14 +399,14 @@ def _strike(
 
 @part
 def _gather(
-    entities: Records,
-    in_sight: Numbers,
-    clock: Records,
+    entities: RecordRows[EntityRecord],
+    in_sight: Words,
+    clock: ClockRecord,
     slot: int,
     players: int,
-    ways: Numbers,
-    nearest: Numbers,
-    figures: Records,
+    ways: Bytes,
+    nearest: Bytes,
+    figures: RecordRows[Figures],
 ) -> None:
     entity, target = entities[slot], entities[entities[slot].target]
     figure = figures[entity.kind]
@@ -418,13 +441,13 @@ def _gather(
 
 @part
 def _return(
-    entities: Records,
-    players: Records,
-    clock: Records,
+    entities: RecordRows[EntityRecord],
+    players: RecordRows[PlayerRecord],
+    clock: ClockRecord,
     slot: int,
-    ways: Numbers,
-    nearest: Numbers,
-    figures: Records,
+    ways: Bytes,
+    nearest: Bytes,
+    figures: RecordRows[Figures],
 ) -> None:
     entity = entities[slot]
     keep = entities[len(players) * UNITS + entity.owner]
@@ -452,7 +475,7 @@ def _return(
 
 
 @part
-def _walk(entity: Records, figure: Records, turn: int, ways: Numbers, nearest: Numbers) -> Any:
+def _walk(entity: EntityRecord, figure: Figures, turn: int, ways: Bytes, nearest: Bytes) -> bool:
     """A step to the goal, or as near as the ground allows; whether that is reached."""
     at_way = entity.x == entity.way_x and entity.y == entity.way_y
     if at_way or turn % WAY_TICKS == 0:
@@ -468,13 +491,13 @@ def _walk(entity: Records, figure: Records, turn: int, ways: Numbers, nearest: N
 
 @part
 def _choose_way(
-    entity: Records, afloat: int, ways: Numbers, nearest: Numbers, straight: bool
+    entity: EntityRecord, afloat: int, ways: Bytes, nearest: Bytes, straight: bool
 ) -> None:
     """Straight to the goal where nothing is in the way, else to the middle of the next cell."""
     here = _cell(entity.x, entity.y)
     goal = _cell(entity.goal_x, entity.goal_y)
-    reached = np.int64(nearest[afloat, goal])
-    x, y = np.int64(entity.goal_x), np.int64(entity.goal_y)
+    reached = int(nearest[afloat, goal])
+    x, y = entity.goal_x, entity.goal_y
     if reached != goal:
         x = (reached % 16) * CELL_PARTS + CELL_PARTS // 2
         y = (reached // 16) * CELL_PARTS + CELL_PARTS // 2
@@ -490,7 +513,7 @@ def _choose_way(
 
 
 @part
-def _is_free(entity: Records, x: Whole, y: Whole, afloat: int, nearest: Numbers) -> Any:
+def _is_free(entity: EntityRecord, x: int, y: int, afloat: int, nearest: Bytes) -> bool:
     """Whether a straight way lies on ground of its own for some cells."""
     dx, dy = x - entity.x, y - entity.y
     steps = max(abs(dx), abs(dy)) // FOG_PARTS + 1
@@ -502,11 +525,11 @@ def _is_free(entity: Records, x: Whole, y: Whole, afloat: int, nearest: Numbers)
 
 
 @part
-def _step(entity: Records, figure: Records, nearest: Numbers) -> Any:
+def _step(entity: EntityRecord, figure: Figures, nearest: Bytes) -> bool:
     """One step towards the way's next point, where there is ground for it."""
     dx, dy = entity.way_x - entity.x, entity.way_y - entity.y
     distance = _distance(dx, dy)
-    x, y = np.int64(entity.way_x), np.int64(entity.way_y)
+    x, y = entity.way_x, entity.way_y
     if distance > figure.speed:
         x = entity.x + _part_of(dx * figure.speed, distance)
         y = entity.y + _part_of(dy * figure.speed, distance)
@@ -518,7 +541,7 @@ def _step(entity: Records, figure: Records, nearest: Numbers) -> Any:
 
 
 @part
-def _face(entity: Records, dx: int, dy: int) -> None:
+def _face(entity: EntityRecord, dx: int, dy: int) -> None:
     """Turn to the nearest of eight directions; counted in sixteenths of a turn."""
     if dx == 0 and dy == 0:
         return
@@ -536,14 +559,14 @@ def _face(entity: Records, dx: int, dy: int) -> None:
 
 @part
 def _look(
-    entities: Records,
-    memory: Records,
-    in_sight: Numbers,
-    explored: Numbers,
-    tick: Whole,
+    entities: RecordRows[EntityRecord],
+    memory: RecordTable[MemoryRecord],
+    in_sight: Words,
+    explored: Words,
+    tick: int,
     players: int,
-    figures: Records,
-    masks: Numbers,
+    figures: RecordRows[Figures],
+    masks: Masks,
 ) -> None:
     """Light up what each side sees, and keep in mind what stands there."""
     for side in range(2):
@@ -574,7 +597,9 @@ def _look(
 
 
 @part
-def _judge(entities: Records, players: Records, clock: Records) -> None:
+def _judge(
+    entities: RecordRows[EntityRecord], players: RecordRows[PlayerRecord], clock: ClockRecord
+) -> None:
     """A side without keeps or without units has lost; after the last tick the score decides."""
     keeps, units, scores = [0, 0], [0, 0], [0, 0]
     for player in range(len(players)):
@@ -591,32 +616,32 @@ def _judge(entities: Records, players: Records, clock: Records) -> None:
 
 
 @part
-def _side_of(player: int, players: int) -> Any:
+def _side_of(player: int, players: int) -> int:
     return 1 if 2 * player >= players else 0
 
 
 @part
-def _cell(x: Whole, y: Whole) -> Any:
+def _cell(x: int, y: int) -> int:
     return (y // CELL_PARTS) * 16 + x // CELL_PARTS
 
 
 @part
-def _can_stand(nearest: Numbers, x: Whole, y: Whole, afloat: int) -> Any:
+def _can_stand(nearest: Bytes, x: int, y: int, afloat: int) -> bool:
     inside = 0 <= x < SIDE_PARTS and 0 <= y < SIDE_PARTS
     return inside and nearest[afloat, _cell(x, y)] == _cell(x, y)
 
 
 @part
-def _is_lit(rows: Numbers, x: int, y: int) -> Any:
-    return (rows[y // FOG_PARTS] >> np.uint32(x // FOG_PARTS)) & np.uint32(1) == 1
+def _is_lit(rows: Words, x: int, y: int) -> bool:
+    return bool((rows[y // FOG_PARTS] >> np.uint32(x // FOG_PARTS)) & np.uint32(1) == 1)
 
 
 @part
-def _distance(dx: int, dy: int) -> Any:
-    return np.int64(math.sqrt(np.int64(dx) * np.int64(dx) + np.int64(dy) * np.int64(dy)))
+def _distance(dx: int, dy: int) -> int:
+    return int(math.sqrt(dx * dx + dy * dy))
 
 
 @part
-def _part_of(product: int, whole: int) -> Any:
+def _part_of(product: int, whole: int) -> int:
     """Divided towards zero, so that both sides of the map are alike."""
     return product // whole if product >= 0 else -(-product // whole)
