@@ -21,6 +21,7 @@ from resources.instance import open_instance
 from resources.paths import Paths
 
 
+@pytest.mark.slow
 def test_a_chosen_batch_comes_back_as_an_export_of_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -16,6 +17,7 @@ def outpost(*arguments: str):
     return CliRunner().invoke(app, arguments)
 
 
+@pytest.mark.slow
 def test_a_game_is_played_and_shown(tmp_path):
     sheet = tmp_path / "new" / "game.jpg"
     done = outpost(

@@ -40,6 +40,7 @@ def received(resources: Resources, install: UUID, folder: Path) -> Received:
     return receive(install, files, lambda file: staging.fetch(install, file), reading, folder)
 
 
+@pytest.mark.slow
 def test_what_is_sent_is_received(resources: Resources, tmp_path: Path) -> None:
     truth = tmp_path / "truth.json"
     done = simulate(resources, *FEW, *ODD, *BAD, "--truth", str(truth), "--json")

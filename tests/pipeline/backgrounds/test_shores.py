@@ -112,6 +112,7 @@ def test_a_footprint_is_on_land_on_water_or_on_both(
     assert line.bears(footprint, "both")
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32))
 @settings(deadline=None, max_examples=60)
 def test_every_drawn_shore_has_room_on_both_sides(seed: int) -> None:

@@ -480,6 +480,7 @@ def test_an_empty_synthetic_set_is_refused(tmp_path: Path) -> None:
         SyntheticSet.open(tmp_path).labelled_images(CLASSES)
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.skipif(not WESNOTH.is_dir(), reason="no Wesnoth screenshots beside the repository")
 def test_a_whole_session_of_the_wesnoth_batches_validates(

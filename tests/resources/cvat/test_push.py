@@ -276,6 +276,7 @@ def test_many_images_go_in_several_requests(
     assert sent[-1].done == sent[-1].total
 
 
+@pytest.mark.slow
 def test_ten_thousand_boxes_come_back(cvat: CvatDouble, resource: Cvat, tmp_path: Path) -> None:
     """Every one within 0.01 px, with its class; the score is in CVAT's shapes and its export."""
     rng = np.random.default_rng(7)

@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -13,6 +14,7 @@ SCRIPT = ROOT / "docs" / "draw_sld.py"
 PAGE = ROOT / "docs" / "explanation" / "sld.md"
 
 
+@pytest.mark.slow
 def test_the_committed_images_are_what_the_script_draws(game_folder: Path) -> None:
     spec = importlib.util.spec_from_file_location("draw_sld", SCRIPT)
     assert spec is not None

@@ -16,6 +16,7 @@ from pipeline.play.simulator.games import GameError
 from pipeline.play.simulator.rules import MAX_TICKS, Result
 
 
+@pytest.mark.slow
 def test_gymnasium_finds_nothing_wrong():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
