@@ -81,6 +81,14 @@ def table(columns: Collection[str], rows: Iterable[Iterable[object]]) -> dg.Meta
     return dg.MetadataValue.md("\n".join([_row(columns), _row(["---"] * len(columns)), *lines]))
 
 
+def literal(text: str) -> str:
+    """A text that somebody else wrote, for the cell of a table: nothing in it is markdown.
+
+    An image in markdown would have the reader's browser ask another server for it.
+    """
+    return re.sub(r"[\\`*_\[\]!&~]", lambda found: f"&#{ord(found[0])};", text)
+
+
 def _jpeg(shown: Image.Image) -> bytes:
     buffer = io.BytesIO()
     shown.save(buffer, "JPEG", quality=82)

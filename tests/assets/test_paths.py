@@ -42,11 +42,12 @@ def elsewhere(tmp_path: Path, forbidden: Path, monkeypatch: pytest.MonkeyPatch) 
     return Resources.of(Paths.below(tmp_path / "home"))
 
 
+WITH_STATE = {"artifacts", "contributions", "exports", "game", "gpu", "screenshots"}
 WITHOUT_STATE = {"paths", "cvat", "releases"}
 """Resources that keep nothing in the state folder."""
 
 
-@pytest.mark.parametrize("name", ["artifacts", "exports", "game", "gpu", "screenshots"])
+@pytest.mark.parametrize("name", sorted(WITH_STATE))
 def test_every_resource_follows_other_paths(
     name: str, tmp_path: Path, forbidden: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,7 +65,7 @@ def test_no_resource_is_left_out_of_these_tests() -> None:
     resources = build_definitions("demo").resources or {}
     with_paths = {name for name, resource in resources.items() if hasattr(resource, "paths")}
     assert resources.keys() - with_paths == WITHOUT_STATE
-    assert with_paths == {"artifacts", "exports", "game", "gpu", "screenshots"}
+    assert with_paths == WITH_STATE
 
 
 def test_assets_and_galleries_are_made_where_other_paths_say(

@@ -103,8 +103,9 @@ def with_recipe(**changes: Any) -> Callable[[Provenance], Provenance]:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Size, time and rights of every file."""
-    stats = {file: file.stat() for file in folder.rglob("*") if file.is_file()}
+    """Size, time and rights of every file, but for what says which versions are open."""
+    files = (file for file in folder.rglob("*") if file.is_file() and ".in_use" not in file.parts)
+    stats = {file: file.stat() for file in files}
     return {str(f): (s.st_size, s.st_mtime_ns, s.st_mode) for f, s in stats.items()}
 
 

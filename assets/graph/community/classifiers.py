@@ -23,7 +23,7 @@ from assets.core.building import (
 )
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
-from assets.core.metadata import PREVIEW, drawing, image, table
+from assets.core.metadata import PREVIEW, drawing, image, literal, table
 from assets.graph.training import show_bill
 from pipeline.community.classifiers.classifier_program.constants import HEAD
 from pipeline.community.classifiers.dataset import (
@@ -364,13 +364,16 @@ def show_classifier(folder: Path) -> Metadata:
         "worst_names": table(
             ["name", "right", "of", "95%", "trained on"],
             (
-                [one.name, one.right, one.images, one.interval, one.trained_on]
+                [literal(one.name), one.right, one.images, one.interval, one.trained_on]
                 for one in scores.per_name[:NAMES_SHOWN]
             ),
         ),
         "confusions": table(
             ["shown", "taken for", "images"],
-            ([one.truth, one.answer, one.images] for one in scores.confusions[:CONFUSIONS_SHOWN]),
+            (
+                [literal(one.truth), literal(one.answer), one.images]
+                for one in scores.confusions[:CONFUSIONS_SHOWN]
+            ),
         ),
         PREVIEW: images,
         "job": dg.MetadataValue.json(model.spec.model_dump(mode="json", exclude={"classes"})),

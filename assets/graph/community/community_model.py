@@ -12,7 +12,7 @@ import dagster as dg
 
 from assets.core.building import AssetBuild, Metadata, build_asset, latest, latest_version
 from assets.core.keys import GameKeys
-from assets.core.metadata import table
+from assets.core.metadata import literal, table
 from assets.graph.release import (
     lineage_of,
     publish,
@@ -192,7 +192,7 @@ def _show(folder: Path) -> Metadata:
         "worst_names": table(
             ["name", "right", "images"],
             [
-                [one.name, one.right, one.images]
+                [literal(one.name), one.right, one.images]
                 for one in sorted(evidence.per_name, key=lambda one: one.right / one.images)[:20]
             ],
         ),

@@ -13,7 +13,7 @@ import dagster as dg
 
 from assets.core.building import AssetBuild, Metadata, build_asset, latest_version
 from assets.core.keys import GameKeys
-from assets.core.metadata import image, table
+from assets.core.metadata import image, literal, table
 from pipeline.community.crop_sheet import crop_sheet
 from pipeline.community.receiving.receive import Fetch, Reading, receive
 from pipeline.community.receiving.refusals import ReceivingLimits
@@ -138,6 +138,6 @@ def _show(folder: Path, withdrawn: Withdrawal | None) -> Metadata:
         "refused_by_reason": table(["reason", "items"], content.refused.items()),
         "labels": table(
             ["kind", "slot", "label", "crops"],
-            [[*label, count] for label, count in labels.most_common(MOST_ROWS)],
+            [[*map(literal, label), count] for label, count in labels.most_common(MOST_ROWS)],
         ),
     }

@@ -18,7 +18,7 @@ from assets.core.building import (
 )
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
-from assets.core.metadata import image, table
+from assets.core.metadata import image, literal, table
 from pipeline.community.classifiers.model import ClassifierModel
 from pipeline.community.staged_crops import CropKind, StagedCrops
 from pipeline.community.text_corrections import TextCorrections
@@ -260,7 +260,7 @@ def _show_votes(folder: Path, decisions: Sequence[Decision]) -> Metadata:
             ["kind", "label", "accepted", "disputed", "tentative", "votes", "agree"],
             [
                 [
-                    *(row.kind, row.label),
+                    *(row.kind, literal(row.label)),
                     *(row.groups[state] for state in ("accepted", "disputed", "tentative")),
                     *(row.votes, f"{row.agreement:.0%}"),
                 ]
@@ -279,7 +279,10 @@ def _show_votes(folder: Path, decisions: Sequence[Decision]) -> Metadata:
         ),
         "confusions": table(
             ["label", "was called", "times"],
-            [[row.label, row.called, row.times] for row in confusions(voted.content)[:MOST_ROWS]],
+            [
+                [literal(row.label), literal(row.called), row.times]
+                for row in confusions(voted.content)[:MOST_ROWS]
+            ],
         ),
         "next_to_decide": "outpost community disputes" if to_decide(voted.content) else "nothing",
     }
@@ -296,7 +299,7 @@ def _show_texts(folder: Path) -> Metadata:
         "corrections": table(
             ["slot", "read", "corrected to", "votes"],
             [
-                [one.slot, one.raw, one.text, len(one.votes[one.text])]
+                [one.slot, literal(one.raw), literal(one.text), len(one.votes[one.text])]
                 for one in shown
                 if one.outcome == "corrected"
             ][:MOST_ROWS],
@@ -304,7 +307,7 @@ def _show_texts(folder: Path) -> Metadata:
         "not_corrected": table(
             ["slot", "read", "why not", "votes"],
             [
-                [one.slot, one.raw, one.outcome, _in_words(one.votes)]
+                [one.slot, literal(one.raw), one.outcome, _in_words(one.votes)]
                 for one in shown
                 if one.outcome not in ("corrected", "right as it is")
             ][:MOST_ROWS],
@@ -313,4 +316,4 @@ def _show_texts(folder: Path) -> Metadata:
 
 
 def _in_words(votes: Mapping[str, Sequence[str]]) -> str:
-    return "; ".join(f"{len(who)}: {text}" for text, who in votes.items())
+    return "; ".join(f"{len(who)}: {literal(text)}" for text, who in votes.items())
