@@ -15,8 +15,18 @@ from pipeline.play.simulator import player_kernel, rules, tick_kernel
 from pipeline.play.simulator.games import GameError, Games
 from pipeline.play.simulator.maps import map_of
 from pipeline.play.simulator.observation import Column, lit_cells, observe
-from pipeline.play.simulator.rules import CELL, FIGURES, PARTS, UNITS, Act, Ground, Key, Kind, Order
-from pipeline.play.simulator.scripted import ScriptedPlayers
+from pipeline.play.simulator.rules import (
+    CELL,
+    FIGURES,
+    SUBPIXELS,
+    UNITS,
+    Act,
+    Ground,
+    Key,
+    Kind,
+    Order,
+)
+from pipeline.play.simulator.scripted import Goal, ScriptedPlayers
 
 few = settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 seeds = st.integers(0, (1 << 63) - 1)
@@ -143,7 +153,7 @@ def test_the_rules_hold_at_every_moment(seed, chance):
         assert (entities["hit_points"] >= 0).all()
         units = there[there["kind"] < Kind.KEEP]
         assert (units["hit_points"] > 0).all()
-        stands_on = ground[units["y"] // (CELL * PARTS), units["x"] // (CELL * PARTS)]
+        stands_on = ground[units["y"] // (CELL * SUBPIXELS), units["x"] // (CELL * SUBPIXELS)]
         afloat = units["kind"] == Kind.WARSHIP
         assert (stands_on == np.where(afloat, Ground.WATER, Ground.LAND)).all()
         assert wealth_of(games) == wealth
@@ -174,7 +184,7 @@ def test_nothing_out_of_sight_is_known(seed, chance):
             lit = lit_cells(games.in_sight[0, player])
             rows = observe(games, player).entities[0]
             for entity, row in zip(games.entities[0], rows, strict=True):
-                x, y = (int(entity[axis]) // PARTS for axis in ("x", "y"))
+                x, y = (int(entity[axis]) // SUBPIXELS for axis in ("x", "y"))
                 seen = bool(entity["present"]) and bool(lit[y // 32, x // 32])
                 assert (row[Column.KNOWN] == 1) == seen
                 if seen:
@@ -234,7 +244,7 @@ def test_workers_bring_home_what_they_gather():
 
 def test_a_click_means_what_lies_below_it():
     games = Games.start([4])
-    x, y = (int(games.entities[axis][0, 6]) // PARTS for axis in ("x", "y"))
+    x, y = (int(games.entities[axis][0, 6]) // SUBPIXELS for axis in ("x", "y"))
     actions = games.no_actions()
     actions[0, 0] = (Act.SELECT, -1, x + 3, y - 2, 0)
     actions[0, 1] = (Act.SELECT, 6, 0, 0, 0)  # Not its own, and never seen.
@@ -249,15 +259,16 @@ def test_numbers_that_stand_in_kernels_are_those_of_the_rules(kernel):
             assert getattr(kernel, name, value) == value, name
 
     agree(
-        ("TICKS_AT_MOST", rules.MAX_TICKS), ("PARTS", PARTS), ("CELL_PARTS", CELL * PARTS),
-        ("FOG_PARTS", CELL * PARTS // 2), ("SIDE_PARTS", rules.MAP_SIDE * PARTS),
+        ("TICKS_AT_MOST", rules.MAX_TICKS), ("SUBPIXELS", SUBPIXELS),
+        ("CELL_SUBPIXELS", CELL * SUBPIXELS), ("FOG_SUBPIXELS", CELL * SUBPIXELS // 2),
+        ("SIDE_SUBPIXELS", rules.MAP_SIDE * SUBPIXELS),
         ("MAP_SIDE", rules.MAP_SIDE), ("UNITS", UNITS), ("RESOURCES", rules.RESOURCES),
         ("TAKEN_AT_ONCE", rules.TAKEN_AT_ONCE), ("GATHERING_TICKS", rules.GATHERING_TICKS),
-        ("HEALING_REACH", rules.HEALING_REACH * PARTS), ("HEALING_TICKS", rules.HEALING_TICKS),
-        ("TOUCH", rules.TOUCH * PARTS), ("DRAW", rules.Result.DRAW), ("RUNNING", 0),
+        ("HEALING_REACH", rules.HEALING_REACH * SUBPIXELS), ("HEALING_TICKS", rules.HEALING_TICKS),
+        ("TOUCH", rules.TOUCH * SUBPIXELS), ("DRAW", rules.Result.DRAW), ("RUNNING", 0),
         ("NO_ACT", Act.NOTHING),
     )  # fmt: skip
-    for enum, prefix in ((Kind, ""), (Order, ""), (Key, "KEY_"), (Column, "")):
+    for enum, prefix in ((Kind, ""), (Order, ""), (Key, "KEY_"), (Column, ""), (Goal, "")):
         agree(*((prefix + member.name, member.value) for member in enum))
     agree(*((act.name, act.value) for act in (Act.SELECT, Act.COMMAND, Act.KEY)))
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.play.simulator.games import Games
 from pipeline.play.simulator.observation import Column, observe
-from pipeline.play.simulator.rules import PARTS, Kind
+from pipeline.play.simulator.rules import SUBPIXELS, Kind
 from pipeline.play.simulator.scripted import ScriptedPlayers
 from pipeline.play.simulator.view import Camera, camera_of, render
 
@@ -29,7 +29,7 @@ def test_boxes_are_where_things_stand(games):
     for seen in tagged:
         entity = games.entities[0, seen.tag]
         assert seen.class_name == Kind(int(entity["kind"])).name.lower()
-        x, y = camera.to_screen(int(entity["x"]) // PARTS, int(entity["y"]) // PARTS)
+        x, y = camera.to_screen(int(entity["x"]) // SUBPIXELS, int(entity["y"]) // SUBPIXELS)
         box = seen.box
         assert box.x1 - 20 <= x <= box.x2 + 20
         assert box.y1 - 20 <= y <= box.y2 + 20
