@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.play.simulator.games import Games
 from pipeline.play.simulator.observation import Column, observe
-from pipeline.play.simulator.rules import SUBPIXELS, Kind
+from pipeline.play.simulator.rules import FIGURES, SUBPIXELS, Kind
 from pipeline.play.simulator.scripted import ScriptedPlayers
 from pipeline.play.simulator.view import Camera, camera_of, render
 
@@ -36,12 +36,21 @@ def test_boxes_are_where_things_stand(games):
 
 
 def test_a_player_is_shown_what_it_knows(games):
+    """What it remembers, too, unless that walks or sails."""
     known = observe(games, 0).entities[0]
-    for x in range(160, 1024, 300):
-        for y in range(160, 1024, 300):
-            for seen in render(games, 0, Camera.on(x, y), player=0).objects:
-                if seen.tag is not None:
-                    assert known[seen.tag, Column.KNOWN] > 0
+    shown = {
+        seen.tag
+        for x in range(160, 1024, 300)
+        for y in range(160, 1024, 300)
+        for seen in render(games, 0, Camera.on(x, y), player=0).objects
+        if seen.tag is not None
+    }
+    in_sight = {int(row[Column.ID]) for row in known if row[Column.KNOWN] == 1}
+    remembered = [row for row in known if row[Column.KNOWN] == 2]
+    moving = {int(row[Column.ID]) for row in remembered if FIGURES[Kind(row[Column.KIND])].speed}
+    assert moving
+    assert shown & in_sight
+    assert shown <= in_sight | {int(row[Column.ID]) for row in remembered} - moving
 
 
 def test_units_out_of_sight_are_drawn_for_nobody_but_their_player():
