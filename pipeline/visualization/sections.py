@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from detector_runtime.tools.palette import Rgb
 from PIL import Image, ImageDraw
 
 from pipeline.visualization.annotators import Font, font_of
-from pipeline.visualization.palette import Rgb
 
 SHEET_WIDTH = 960
 """Pixels; an asset's page shows half of it, so texts are twice as large as they need to be."""
