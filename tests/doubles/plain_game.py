@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cache
 
 from pipeline.play.simulator.games import Games
 from pipeline.play.simulator.maps import STEPS, GameMap, map_of
@@ -396,15 +397,7 @@ class PlainGame:
         for thing in self.movers:
             if thing.present:
                 column, row = (at // (FOG * SUBPIXELS) for at in thing.place)
-                radius = thing.figures.sight
-                self.lit[self.side(thing.owner)] |= {
-                    (column + dx, row + dy)
-                    for dx in range(-radius, radius + 1)
-                    for dy in range(-radius, radius + 1)
-                    if squared(dx, dy) <= radius * (radius + 1)
-                    and 0 <= column + dx < FOG_CELLS
-                    and 0 <= row + dy < FOG_CELLS
-                }
+                self.lit[self.side(thing.owner)] |= seen_from(column, row, thing.figures.sight)
         for side in range(2):
             self.explored[side] |= self.lit[side]
             for thing in self.things:
@@ -433,6 +426,19 @@ class PlainGame:
             self.result = Result.FIRST_SIDE if scores[0] > scores[1] else Result.SECOND_SIDE
 
 
+@cache
+def seen_from(column: int, row: int, radius: int) -> frozenset[tuple[int, int]]:
+    """Cells of the fog that are lit around one."""
+    return frozenset(
+        (column + dx, row + dy)
+        for dx in range(-radius, radius + 1)
+        for dy in range(-radius, radius + 1)
+        if squared(dx, dy) <= radius * (radius + 1)
+        and 0 <= column + dx < FOG_CELLS
+        and 0 <= row + dy < FOG_CELLS
+    )
+
+
 def differences(plain: PlainGame, games: Games, number: int = 0) -> list[str]:
     """What differs between a plain game and a row of compiled ones; nothing at best."""
     found = []
@@ -441,11 +447,12 @@ def differences(plain: PlainGame, games: Games, number: int = 0) -> list[str]:
         int(clock[name]) for name in ("tick", "result", "random")
     ):
         found.append(f"clock: {plain.tick} {plain.result} against {clock}")
-    for thing, e in zip(plain.things, games.entities[number], strict=True):
+    names = ["present", "x", "y", "hit_points", "carries", "order", "cooldown", "heading"]
+    names += ["goal_x", "goal_y", "way_x", "way_y"]
+    rows = games.entities[number][names].tolist()
+    for thing, theirs in zip(plain.things, rows, strict=True):
         ours = (thing.present, thing.x, thing.y, thing.hit_points, thing.carries, thing.order)
         ours = (*ours, thing.cooldown, thing.heading, *thing.goal, *thing.way)
-        names = ("present", "x", "y", "hit_points", "carries", "order", "cooldown", "heading")
-        theirs = tuple(int(e[name]) for name in (*names, "goal_x", "goal_y", "way_x", "way_y"))
         if ours != theirs:
             found.append(f"slot {thing.slot} {thing.kind.name}: {ours} against {theirs}")
     for player, p in zip(plain.players, games.players[number], strict=True):
@@ -457,15 +464,21 @@ def differences(plain: PlainGame, games: Games, number: int = 0) -> list[str]:
             (plain.lit[side], games.in_sight[number, side]),
             (plain.explored[side], games.explored[number, side]),
         ):
-            bits = [sum(1 << x for x, y in lit if y == row) for row in range(FOG_CELLS)]
+            bits = [0] * FOG_CELLS
+            for x, y in lit:
+                bits[y] |= 1 << x
             if bits != rows.tolist():
                 found.append(f"fog of side {side}")
-        for thing, m in zip(plain.things, games.memory[number, side], strict=True):
+        memory = games.memory[number, side].tolist()
+        for thing, theirs in zip(plain.things, memory, strict=True):
             known = plain.known[side].get(thing)
-            if (known is None) != (int(m["tick"]) < 0):
+            remembered = theirs[0] >= 0
+            if (known is not None) != remembered:
                 found.append(f"memory of side {side} of slot {thing.slot}")
-            elif known is not None and list(vars(known).values()) != [int(v) for v in m.tolist()]:
-                found.append(f"memory of side {side} of slot {thing.slot}: {known} against {m}")
+            elif known is not None and tuple(vars(known).values()) != theirs:
+                found.append(
+                    f"memory of side {side} of slot {thing.slot}: {known} against {theirs}"
+                )
     return found
 
 

@@ -57,7 +57,7 @@ def test_a_player_is_shown_what_it_knows(games):
 
 
 def test_units_out_of_sight_are_drawn_for_nobody_but_their_player():
-    games = Games.start([5])
+    games = Games.start([7])
     camera = camera_of(games, 0, 1)
     assert [seen for seen in render(games, 0, camera, player=1).objects if seen.tag is not None]
     hidden = render(games, 0, camera, player=0)
@@ -73,7 +73,7 @@ def test_the_same_moment_is_the_same_image(games):
 
 
 def test_who_is_selected_is_marked():
-    games = Games.start([5])
+    games = Games.start([7])
     plain = render(games, 0, camera_of(games, 0, 0), player=0).image
     chosen = games.copy()
     chosen.players["selected"][0, 0] = 255
