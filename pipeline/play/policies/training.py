@@ -1,0 +1,242 @@
+"""One policy learns: AdamW, warm-up and cosine, a checkpoint after each epoch; loads torch.
+
+An epoch depends on its number, the settings and the checkpoint before it alone: a training that
+was interrupted goes on to the same bytes, on the same machine with as many threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pipeline.play.policies.checkpoints import (
+    BEST,
+    LAST,
+    PolicyCheckpoint,
+    PolicyCheckpointError,
+    epoch_file,
+    file_of,
+    prune,
+    read_checkpoint,
+)
+from pipeline.play.policies.examples import Examples
+from pipeline.play.policies.losses import loss_of
+from pipeline.play.policies.networks import EntityTransformer, build_network
+from pipeline.play.policies.settings import CloneSettings, Role
+
+LAST_RATE = 0.01
+"""Of the learning rate, at the end of the cosine."""
+LONGEST_STEP = 1.0
+"""Norm of the gradient that is not exceeded."""
+MOMENTS_OF_ADAM = ("exp_avg", "exp_avg_sq", "step")
+MEASURED_AT_ONCE = 512
+
+OnStep = Callable[[int, int], None]
+"""Is told how many steps are done, and of how many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What one policy learns from, and what it is measured on."""
+
+    role: Role
+    train: Examples
+    held_out: Examples
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedPolicy:
+    """The epoch that is best on held-out sessions, and the last one."""
+
+    best: PolicyCheckpoint
+    last: PolicyCheckpoint
+
+
+def train_policy(
+    lesson: Lesson,
+    settings: CloneSettings,
+    folder: Path,
+    trained: dict[str, Any],
+    on_step: OnStep,
+) -> TrainedPolicy:
+    """Learn, or go on learning.
+
+    Args:
+        folder: of its checkpoints.
+        trained: facts of JSON that tell this training from others.
+        on_step: called after each step, also for those of epochs done earlier.
+
+    Raises:
+        PolicyCheckpointError: the folder holds another training, or a damaged one.
+    """
+    role = settings.of(lesson.role)
+    network = build_network(lesson.role, settings)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), role.learning_rate, weight_decay=settings.weight_decay
+    )
+    steps = math.ceil(len(lesson.train) / role.batch)
+    total = steps * role.epochs
+    history = _resumed(lesson.role, network, optimizer, folder, trained)
+    on_step(steps * len(history), total)
+    for epoch in range(len(history), role.epochs):
+        sums, batches = _Sums(), _batches(lesson.train, role.batch, settings, epoch)
+        for step, (batch, dropped) in enumerate(batches, start=epoch * steps + 1):
+            rate = role.learning_rate * rate_at(step, total, settings.warm_up)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.zero_grad()
+            loss, measures = loss_of(lesson.role, network, batch, dropped, settings.label_smoothing)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), LONGEST_STEP)
+            optimizer.step()
+            sums.add(float(loss.detach()), len(batch), measures)
+            on_step(step, total)
+        measured = measure(lesson.role, network, lesson.held_out)
+        history.append(
+            {"epoch": epoch + 1, "train": sums.means(), "held_out": measured, "rate": rate}
+        )
+        _keep(
+            PolicyCheckpoint(
+                lesson.role,
+                epoch + 1,
+                trained,
+                tuple(history),
+                dict(network.state_dict()),
+                _moments(optimizer),
+            ),
+            settings,
+            folder,
+        )
+    return TrainedPolicy(
+        read_checkpoint(file_of(folder, BEST), lesson.role),
+        read_checkpoint(file_of(folder, LAST), lesson.role),
+    )
+
+
+def measure(role: Role, network: EntityTransformer, held_out: Examples) -> dict[str, float]:
+    """Loss, without smoothing, and measures as `losses.loss_of` names them, all acts told."""
+    sums = _Sums()
+    network.eval()
+    with torch.no_grad():
+        for start in range(0, len(held_out), MEASURED_AT_ONCE):
+            batch = held_out.rows(slice(start, start + MEASURED_AT_ONCE))
+            loss, measures = loss_of(role, network, batch, np.zeros(len(batch), bool), 0.0)
+            sums.add(float(loss), len(batch), measures)
+    network.train()
+    return sums.means()
+
+
+def rate_at(step: int, total: int, warm_up: float) -> float:
+    """The share of the learning rate in a step, of 1 to `total`: up a line, down a cosine."""
+    rising = max(1, round(warm_up * total))
+    if step <= rising:
+        return step / rising
+    done = (step - rising) / max(1, total - rising)
+    return LAST_RATE + (1 - LAST_RATE) * (0.5 + 0.5 * math.cos(math.pi * done))
+
+
+def network_of(checkpoint: PolicyCheckpoint, settings: CloneSettings) -> EntityTransformer:
+    """The network of a checkpoint, to be asked.
+
+    Raises:
+        PolicyCheckpointError: its weights are of another network.
+    """
+    network = build_network(checkpoint.role, settings)
+    _load(network, checkpoint)
+    return network.eval()
+
+
+class _Sums:
+    """Means over the examples of an epoch."""
+
+    def __init__(self) -> None:
+        self._sums: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, loss: float, count: int, measures: dict[str, tuple[float, float]]) -> None:
+        for name, (value, examples) in {"loss": (loss * count, count), **measures}.items():
+            self._sums[name] += value  # type: ignore[assignment]
+            self._counts[name] += examples  # type: ignore[assignment]
+
+    def means(self) -> dict[str, float]:
+        return {
+            name: round(self._sums[name] / self._counts[name], 6)
+            for name in sorted(self._sums)
+            if self._counts[name] > 0
+        }
+
+
+def _batches(examples: Examples, size: int, settings: CloneSettings, epoch: int) -> Any:
+    """All examples once, in an order of this epoch's own, with those that lack the last act."""
+    rng = np.random.default_rng([settings.seed, epoch])
+    order = rng.permutation(len(examples))
+    for start in range(0, len(order), size):
+        chosen = np.sort(order[start : start + size])
+        yield examples.rows(chosen), rng.random(len(chosen)) < settings.dropped
+
+
+def _keep(checkpoint: PolicyCheckpoint, settings: CloneSettings, folder: Path) -> None:
+    """Write the best and one of every n-th epoch, then the last: it is the one to go on from."""
+    history = checkpoint.history
+    playing = PolicyCheckpoint(
+        checkpoint.role, checkpoint.epoch, checkpoint.trained, history, checkpoint.network, {}
+    )
+    losses = [epoch["held_out"]["loss"] for epoch in history]
+    if losses[-1] == min(losses) and losses.count(losses[-1]) == 1:
+        playing.write(file_of(folder, BEST))
+    if checkpoint.epoch % settings.keep_every == 0:
+        playing.write(epoch_file(folder, checkpoint.epoch))
+        prune(folder, settings.kept)
+    checkpoint.write(file_of(folder, LAST))
+
+
+def _resumed(
+    role: Role,
+    network: EntityTransformer,
+    optimizer: torch.optim.Optimizer,
+    folder: Path,
+    trained: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """Put a network where an earlier start left it; its history, empty without one."""
+    file = file_of(folder, LAST)
+    if not file.is_file():
+        return []
+    saved = read_checkpoint(file, role)
+    if saved.trained != trained:
+        raise PolicyCheckpointError(
+            f"{folder} holds a {role} that was trained otherwise, or on other sessions.",
+            "Name another folder, or remove this one.",
+        )
+    _load(network, saved)
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for number, weight in enumerate(weights):
+        optimizer.state[weight] = {
+            name: saved.moments[f"{number}.{name}"] for name in MOMENTS_OF_ADAM
+        }
+    return list(saved.history)
+
+
+def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    return {
+        f"{number}.{name}": optimizer.state[weight][name]
+        for number, weight in enumerate(weights)
+        for name in MOMENTS_OF_ADAM
+    }
+
+
+def _load(network: EntityTransformer, saved: PolicyCheckpoint) -> None:
+    try:
+        network.load_state_dict(saved.network)
+    except RuntimeError as error:
+        raise PolicyCheckpointError(
+            f"The weights of the {saved.role} are of another network: {str(error)[:200]}",
+            "Train it again.",
+        ) from error

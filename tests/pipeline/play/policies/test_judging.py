@@ -1,0 +1,118 @@
+"""Policies are judged by whole games, the same for everybody who is beside them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from detector_runtime.policies.networks import ActLogits
+
+from pipeline.play.policies.judging import (
+    POLICIES,
+    JudgingError,
+    evaluate,
+    play_policies,
+    play_scripted,
+)
+from pipeline.play.simulator.games import GameError, Games
+from pipeline.play.simulator.matches import win_rate
+from pipeline.play.simulator.rules import Act, Key, Kind, Result
+from pipeline.play.simulator.scripted import ScriptedPlayers
+from pipeline.progress import Progress
+
+
+class Stubborn:
+    """In place of networks: the same act in every tick, or none."""
+
+    delay = 0
+
+    def __init__(self, act: Act) -> None:
+        self.act = act
+
+    def goals(self, features: Any) -> Any:
+        return np.eye(5, dtype=np.float32)[np.zeros(len(features.status), int)]
+
+    def targets(self, features: Any, _goals: Any) -> Any:
+        return np.zeros((len(features.status), 1 + features.known.shape[1]), np.float32)
+
+    def acts(self, features: Any, _goals: Any, _targets: Any) -> ActLogits:
+        count, rows = features.known.shape
+        acts = np.full((count, 4), -40, np.float32)
+        if self.act != Act.NOTHING:
+            acts[:, [0, self.act]] = 40
+        keys = np.tile(np.eye(5, dtype=np.float32)[Key.STOP], (count, 1))
+        pointed = np.zeros((count, 1 + rows), np.float32)
+        return ActLogits(acts, keys, pointed, pointed, np.full((count, 4), 0.5, np.float32))
+
+
+def test_policies_play_as_they_answer() -> None:
+    act, seed = Act.KEY, 5
+    played = play_policies(Stubborn(act), "scripted_l4", [seed])
+    for number, side in enumerate((0, 1)):
+        games = Games.start([seed])
+        names = ("scripted_l4", None) if side else (None, "scripted_l4")
+        opponents = ScriptedPlayers.start([seed], names)
+        while games.clocks["result"][0] == Result.RUNNING:
+            actions = games.no_actions()
+            actions[0, side] = (act, -1, 0, 0, Key.STOP)
+            games.step(opponents.act(games, actions))
+        lead = int(games.players["score"][0, side]) - int(games.players["score"][0, 1 - side])
+        won = int(games.clocks["result"][0]) == 1 + side
+        lost = int(games.clocks["result"][0]) == 2 - side
+        assert played.outcomes[number] == won - lost
+        assert played.returns[number] == pytest.approx(lead / 100 + won - lost)
+        assert played.loot[number] == games.players["stock"][0, side]
+        own = games.entities[0][games.entities["owner"][0] == side]
+        living = (own["present"] == 1) & (own["kind"] != Kind.KEEP)
+        assert played.survival[number] == living.sum() / 8
+        assert played.seconds[number] == games.clocks["tick"][0] / 20
+
+
+def test_scripted_players_do_as_in_their_matches() -> None:
+    expected = win_rate("scripted_l5", "scripted_l3", games=6, seed=2)
+    played = play_scripted("scripted_l5", "scripted_l3", [2, 3, 4])
+    assert (played.outcomes == 1).sum() == expected.wins
+    assert (played.outcomes == 0).sum() == expected.draws
+
+
+def test_who_does_nothing_is_beaten_by_who_knows() -> None:
+    told: list[Progress] = []
+    judged = evaluate(
+        Stubborn(Act.NOTHING),
+        "random",
+        5,
+        beside=("scripted_l5", "random"),
+        seed=11,
+        report=told.append,
+    )
+    assert judged.games == 6
+    assert [one.player for one in judged.players] == [POLICIES, "scripted_l5", "random"]
+    nobody, knowing, _random = judged.players
+    assert nobody.loot.mean == 0
+    for player in judged.players:
+        for mean in (player.returns, player.loot, player.survival, player.seconds):
+            assert mean.interval.low <= mean.mean <= mean.interval.high
+    assert judged.return_leads["scripted_l5"].interval.high < 0
+    assert judged.return_leads["scripted_l5"].mean == pytest.approx(
+        nobody.returns.mean - knowing.returns.mean, abs=1e-3
+    )
+    share = judged.return_shares["scripted_l5"]
+    assert share.mean == pytest.approx(nobody.returns.mean / knowing.returns.mean, abs=1e-3)
+    # A share of what is not above zero says nothing.
+    assert "random" not in judged.return_shares
+    assert {one.stage for one in told} == {
+        f"games of {name}" for name in (POLICIES, "scripted_l5", "random")
+    }
+    assert told[-1].done == told[-1].total
+
+
+def test_what_cannot_be_played_is_said_first() -> None:
+    networks: Any = SimpleNamespace(delay=0)
+    with pytest.raises(JudgingError, match="0 games"):
+        evaluate(networks, "random", 0)
+    with pytest.raises(GameError, match="nobody"):
+        evaluate(networks, "nobody", 2)
+    with pytest.raises(GameError, match="nobody"):
+        evaluate(networks, "random", 2, beside=("nobody",))
