@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import Image
 
@@ -20,6 +21,7 @@ from pipeline.visualization.tiles import create_tiles, encode_jpeg
 from resources.run_log import reporter
 
 COLUMNS, FRAMES = 4, 16
+Item = TypeVar("Item")
 
 
 class PlayedGameError(OutpostError):
@@ -57,17 +59,9 @@ def simulate(player: str, opponent: str, seed: int, sheet: Path) -> PlayedGame:
     """
     names = (player, opponent)
     players, games = ScriptedPlayers.start([seed], names), Games.start([seed])
-    with _explained(sheet):
-        make_room(sheet)  # Before the game is played: most of what can be wrong is known at once.
-    moments = [*_moments(games, players)]
-    last = len(moments) - 1
-    shown = [moments[last * number // (FRAMES - 1)] for number in range(FRAMES)]
-    frames = [
-        Image.fromarray(render(moment, 0, camera_of(moment, 0, 0), 0).image)
-        for moment, _goal in track(shown, FRAMES, "draw the game", reporter())
-    ]
-    with _explained(sheet), replacing(sheet) as fresh:
-        fresh.write_bytes(encode_jpeg(create_tiles(frames, COLUMNS, gap=4)))
+    check_sheet(sheet)
+    shown = spread([*_moments(games, players)])
+    write_sheet([moment for moment, _goal in shown], sheet)
     return PlayedGame(
         names,
         seed,
@@ -78,6 +72,32 @@ def simulate(player: str, opponent: str, seed: int, sheet: Path) -> PlayedGame:
         tuple(goal.name for _moment, goal in shown),
         sheet,
     )
+
+
+def check_sheet(sheet: Path) -> None:
+    """Raise PlayedGameError where a sheet cannot be written: better before a game than after it."""
+    with _explained(sheet):
+        make_room(sheet)
+
+
+def spread(moments: Sequence[Item]) -> list[Item]:
+    """As many of a game's moments as a sheet has frames, from the first to the last."""
+    last = len(moments) - 1
+    return [moments[last * number // (FRAMES - 1)] for number in range(FRAMES)]
+
+
+def write_sheet(moments: Sequence[Games], sheet: Path) -> None:
+    """Draw moments of a game, as its first player saw them.
+
+    Raises:
+        PlayedGameError: the sheet cannot be written.
+    """
+    frames = [
+        Image.fromarray(render(moment, 0, camera_of(moment, 0, 0), 0).image)
+        for moment in track(moments, len(moments), "draw the game", reporter())
+    ]
+    with _explained(sheet), replacing(sheet) as fresh:
+        fresh.write_bytes(encode_jpeg(create_tiles(frames, COLUMNS, gap=4)))
 
 
 def _moments(games: Games, players: ScriptedPlayers) -> Iterator[tuple[Games, Goal]]:

@@ -1,0 +1,99 @@
+"""`outpost play clone` and `outpost play evaluate`: policies from play, and how well they play."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from assets.cli.app import app
+from assets.operations import cloned_policies
+from pipeline.play.policies.settings import PRESETS, RoleSettings
+
+
+def outpost(*arguments: str):
+    return CliRunner().invoke(app, arguments)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """A preset that takes a moment."""
+    role = RoleSettings(epochs=1, batch=256, learning_rate=1e-3)
+    settings = PRESETS["brief"].model_copy(
+        update={"strategist": role, "tactician": role, "executor": role, "width": 8, "layers": 1}
+    )
+    monkeypatch.setattr(cloned_policies, "PRESETS", {"brief": settings})
+
+
+@pytest.mark.slow
+def test_policies_are_cloned_and_judged(tmp_path, short):
+    folder, sheet = tmp_path / "new" / "policies", tmp_path / "sheets" / "game.jpg"
+    done = outpost("play", "clone", "--out", str(folder), "--games", "3", "--delay", "2", "--json")
+    assert done.exit_code == 0, done.output
+    assert "play the games: 1/1" in done.stderr
+    assert "train the executor" in done.stderr
+    cloned = json.loads(done.stdout)
+    assert cloned["settings"]["delay"] == 2
+    assert sorted(cloned["policies"]) == ["executor", "strategist", "tactician"]
+    assert len(cloned["sessions"]) == 2
+    names = {file.name for file in folder.iterdir() if file.is_file()}
+    models = {f"{role}.onnx" for role in cloned["policies"]}
+    assert names == {"clone.json", "curves.json", "curves.svg", *models}
+
+    text = outpost("play", "clone", "--out", str(folder), "--games", "3", "--delay", "2")
+    assert "On 1 sessions that they have not learned from:" in text.stdout
+    assert "should be > 75%" in text.stdout
+
+    other = outpost("play", "clone", "--out", str(folder), "--games", "3", "--delay", "3")
+    assert other.exit_code == 1
+    assert "trained otherwise" in other.stderr
+
+    arguments = ["play", "evaluate", str(folder), "--games", "2", "--out", str(sheet)]
+    done = outpost(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    judged = json.loads(done.stdout)
+    players = [one["player"] for one in judged["judgement"]["players"]]
+    assert players == ["policies", "scripted_l5", "random"]
+    assert "games of policies" in done.stderr
+    assert judged["cloned"] == cloned
+    with Image.open(sheet) as image:
+        assert image.size == (4 * 324, 4 * 260)
+    text = outpost(*arguments)
+    assert "2 games each against scripted_l3." in text.stdout
+    assert "ahead of random by" in text.stdout
+
+
+def test_sessions_are_played_in_parts_with_every_seed_once(monkeypatch):
+    asked = []
+
+    def played(player, opponent, seeds):
+        asked.append([*seeds])
+        return [(player, opponent, seed) for seed in seeds]
+
+    monkeypatch.setattr(cloned_policies, "demonstrate", played)
+    shown = cloned_policies.sessions_of(cloned_policies.Play("random", "scripted_l1", 23, 5))
+    assert shown == [("random", "scripted_l1", seed) for seed in range(5, 28)]
+    # Of parts of even size, both sides of the map are played as often.
+    assert all(len(part) % 2 == 0 for part in asked[:-1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["clone", "--games", "1"], "1 games cannot be learned from"),
+        (["clone", "--games", "9999"], "9999 games cannot be learned from"),
+        (["clone", "--preset", "swift"], "no preset 'swift'"),
+        (["clone", "--player", "nobody"], "no scripted player 'nobody'"),
+        (["clone", "--opponent", "nobody"], "no scripted player 'nobody'"),
+        (["evaluate", "nowhere"], "no model at nowhere"),
+    ],
+)
+def test_bad_input_is_explained_and_leaves_nothing(tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    done = outpost("play", *arguments)
+    assert done.exit_code == 1
+    assert says in " ".join(done.stderr.split())
+    assert "What to do:" in done.stderr
+    assert list(tmp_path.iterdir()) == []
