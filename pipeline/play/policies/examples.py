@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,8 @@ def strategist_examples(demonstrations: Sequence[Demonstration], delay: int) -> 
 
     def ticks(shown: Demonstration) -> npt.NDArray[np.int_]:
         every = np.arange(0, len(shown), STRATEGIST_TICKS)
-        return every[shown.goals[every] != UNSTATED]
+        stated = shown.goals[every] != UNSTATED
+        return np.asarray(every[stated])
 
     return _joined([_moments(shown, ticks(shown), delay) for shown in demonstrations], "strategist")
 
@@ -135,10 +136,7 @@ def executor_examples(
         begin = end - len(shown)
         parts.append(_moments(shown, chosen[(chosen >= begin) & (chosen < end)] - begin, delay))
     whole = _joined(parts, "executor")
-    return Examples(
-        *(getattr(whole, field.name) for field in fields(whole)[:-1]),
-        idle_share=count / len(waits) if len(waits) else 1.0,
-    )
+    return replace(whole, idle_share=count / len(waits) if len(waits) else 1.0)
 
 
 def examples_of(
@@ -204,7 +202,7 @@ def _acting(shown: Demonstration, delay: int) -> Examples:
 def _is_pointed(moments: Examples, slots: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """Whether nobody is meant, or somebody of whom the player knows."""
     present = moments.entities[:, :, Column.ID] == slots[:, None]
-    return (slots == NOTHING) | ((slots >= 0) & present.any(axis=1))
+    return np.asarray((slots == NOTHING) | ((slots >= 0) & present.any(axis=1)))
 
 
 def _joined(parts: Sequence[Examples], role: Role) -> Examples:

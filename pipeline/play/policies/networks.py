@@ -48,7 +48,7 @@ class EntityTransformer(nn.Module):  # type: ignore[misc]
         self.numbers = nn.Linear(width, numbers) if numbers else None
         self.pointers = nn.Linear(width, pointers) if pointers else None
         self.nobody = nn.Linear(width, pointers) if pointers else None
-        if role == "executor":
+        if role == "executor" and self.numbers is not None:
             with torch.no_grad():
                 self.numbers.bias[0] = RARELY
 
@@ -69,7 +69,7 @@ class EntityTransformer(nn.Module):  # type: ignore[misc]
         answers: list[Tensor] = []
         if self.numbers is not None:
             answers.append(self.numbers(whole))
-        if self.pointers is not None:
+        if self.pointers is not None and self.nobody is not None:
             pointed = torch.where(known[..., None], self.pointers(rows), NEVER)
             answers.append(torch.cat([self.nobody(whole)[:, None], pointed], dim=1))
         return _by_name(answers) if self.role == "executor" else (answers[0].flatten(1),)

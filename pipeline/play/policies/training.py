@@ -150,7 +150,8 @@ def network_of(checkpoint: PolicyCheckpoint, settings: CloneSettings) -> EntityT
     """
     network = build_network(checkpoint.role, settings)
     _load(network, checkpoint)
-    return network.eval()
+    network.eval()
+    return network
 
 
 class _Sums:

@@ -115,7 +115,7 @@ def features_of(
     known, rows = _known_first(entities.astype(np.int32))
     turned = _is_turned(rows, known)
     places = _turn(rows[:, :, [X, Y]], turned[:, None, None])
-    sights = _Sights.of(rows, known, places.astype(np.float32) / (MAP_SIDE - 1))
+    sights = _Sights.of(rows, known, (places / (MAP_SIDE - 1)).astype(np.float32))
     deeds = _without(deeds, dropped)
     return Features(
         np.concatenate([_looks(rows), sights.relations(), _marks(rows, deeds)], axis=-1)
@@ -351,4 +351,5 @@ def _mean(places: Floats, group: npt.NDArray[np.bool_], otherwise: Floats) -> Fl
     """The middle of a group, float32 [n, 2]."""
     count = group.sum(axis=1, keepdims=True)
     total = (places * group[..., None]).sum(axis=1)
-    return np.where(count > 0, total / np.maximum(count, 1), otherwise).astype(np.float32)
+    middle: Floats = np.where(count > 0, total / np.maximum(count, 1), otherwise).astype(np.float32)
+    return middle

@@ -103,7 +103,7 @@ class PolicyPlayer:
         self._tick += 1
         return actions
 
-    def _decide(self, features: Features, played: Any, draws: Floats) -> npt.NDArray[np.int32]:
+    def _decide(self, features: Features, played: Any, draws: Numbers) -> npt.NDArray[np.int32]:
         if self._tick % STRATEGIST_TICKS == 0:
             self.goals[played] = self._networks.goals(features).argmax(axis=1)
         goals = self.goals[played]
@@ -118,9 +118,7 @@ class PolicyPlayer:
         return actions_of(features, logits, draws)
 
 
-def actions_of(
-    features: Features, logits: ActLogits, draws: npt.NDArray[Any]
-) -> npt.NDArray[np.int32]:
+def actions_of(features: Features, logits: ActLogits, draws: Numbers) -> npt.NDArray[np.int32]:
     """Actions from what the executor answers.
 
     Args:

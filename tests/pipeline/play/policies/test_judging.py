@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from detector_runtime.policies.networks import ActLogits
+from detector_runtime.policies.networks import ActLogits, PolicyNetworks
 
+from pipeline.play.demonstrations import demonstrate
+from pipeline.play.policies.cloning import clone
 from pipeline.play.policies.judging import (
     POLICIES,
     JudgingError,
@@ -16,6 +19,7 @@ from pipeline.play.policies.judging import (
     play_policies,
     play_scripted,
 )
+from pipeline.play.policies.settings import PRESETS
 from pipeline.play.simulator.games import GameError, Games
 from pipeline.play.simulator.matches import win_rate
 from pipeline.play.simulator.rules import Act, Key, Kind, Result
@@ -116,3 +120,19 @@ def test_what_cannot_be_played_is_said_first() -> None:
         evaluate(networks, "nobody", 2)
     with pytest.raises(GameError, match="nobody"):
         evaluate(networks, "random", 2, beside=("nobody",))
+
+
+@pytest.mark.slow
+def test_cloned_policies_beat_a_random_player(tmp_path: Path) -> None:
+    """After a quarter of an hour of play and seconds of training, with certainty."""
+    roles = {"strategist": 2, "tactician": 1, "executor": 3}
+    brief = PRESETS["brief"]
+    settings = brief.model_copy(
+        update={
+            role: brief.of(role).model_copy(update={"epochs": epochs})
+            for role, epochs in roles.items()
+        }
+    )
+    clone(demonstrate("scripted_l5", "scripted_l3", range(1000, 1006)), settings, tmp_path)
+    judged = evaluate(PolicyNetworks.load(tmp_path), "scripted_l3", 16, beside=("random",), seed=50)
+    assert judged.return_leads["random"].interval.low > 0
