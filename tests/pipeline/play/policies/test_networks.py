@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -215,3 +216,26 @@ def test_wrong_arrays_and_wild_answers_are_refused(
     onnx.save(model, str(onnx_file(tmp_path, "executor")))
     with pytest.raises(ModelOutputError, match="'acts'"):
         PolicyPlayer(PolicyNetworks.load(tmp_path)).act(moments.entities[0], moments.status[0])
+
+
+@pytest.mark.parametrize("others_per_act", [1.0, 5.0])
+def test_who_knows_nothing_acts_as_often_as_was_acted(
+    shown: list[Demonstration], others_per_act: float
+) -> None:
+    """However few of the moments in which nothing was done are learned from."""
+    examples = executor_examples(shown[:1], 0, others_per_act, 0)
+    # Clicks on what the player could not know of are left out.
+    acts = int((examples.actions[:, 0] != Act.NOTHING).sum())
+    waits = int((shown[0].actions[:, 0] == Act.NOTHING).sum())
+    often = torch.tensor(math.log(acts / waits), requires_grad=True)
+
+    class Constant(torch.nn.Module):
+        def forward(self, entities: torch.Tensor, *_given: torch.Tensor) -> tuple[object, ...]:
+            count, rows = entities.shape[:2]
+            acts = torch.cat([often.expand(count, 1), torch.zeros(count, 3)], dim=1)
+            pointed = torch.zeros(count, 1 + rows)
+            return acts, torch.zeros(count, 5), pointed, pointed, torch.zeros(count, 4)
+
+    loss, _ = loss_of("executor", Constant(), examples, np.zeros(len(examples), bool), 0.0)
+    loss.backward()
+    assert abs(float(often.grad)) < 1e-5
