@@ -224,3 +224,25 @@ def _joined(parts: Sequence[Examples], role: Role) -> Examples:
         np.concatenate([part.targets for part in parts]),
         np.concatenate([part.actions for part in parts]),
     )
+
+
+def examples_at(
+    role: Role, shown: Demonstration, ticks: npt.NDArray[np.int_], delay: int
+) -> Examples:
+    """What one policy learns from some ticks of a session, of which the others are known too.
+
+    Args:
+        ticks: int [n], rising; those between two questions to a policy are left out.
+
+    Returns:
+        As many as there are; there may be none.
+    """
+    apart = {"strategist": STRATEGIST_TICKS, "tactician": TACTICIAN_TICKS, "executor": 1}[role]
+    asked = ticks[ticks % apart == 0]
+    moments = _moments(shown, asked, delay)
+    if role == "strategist":
+        return moments.rows(moments.goals != UNSTATED)
+    if role == "tactician":
+        return moments.rows(_is_pointed(moments, moments.targets))
+    clicks = np.isin(moments.actions[:, 0], (Act.SELECT, Act.COMMAND))
+    return moments.rows(~clicks | _is_pointed(moments, moments.actions[:, 1]))

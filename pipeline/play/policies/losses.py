@@ -48,8 +48,8 @@ def loss_of(
 
     Returns:
         The loss to go down, and measures: `accuracy` of a strategist or tactician; of an executor
-        `kind` (select, right click or key), `click` (kind and entity), `key`, and `position`, by
-        how much of a side of the map clicks are off.
+        `act` (kind, and entity or key), `kind` (select, right click or key), `click` (kind and
+        entity), `key`, and `position`, by how much of a side of the map clicks are off.
     """
     features = examples.features(dropped)
     if role == "strategist":
@@ -117,6 +117,7 @@ def _executed(
         away = _position_errors(features, chosen, found, rows, clicks[done], points[chosen])
         clicked = float((~is_key).sum())
         measures = {
+            "act": (float((named & torch.where(is_key, key, entity)).sum()), float(len(done))),
             "kind": (float(named.sum()), float(len(done))),
             "click": (float((named & entity & ~is_key).sum()), clicked),
             "key": (float((key & is_key).sum()), float(is_key.sum())),

@@ -70,8 +70,16 @@ class ActLogits:
 class PolicyNetworks:
     """Three sessions of onnxruntime."""
 
-    def __init__(self, sessions: dict[str, Any], delay: int) -> None:
+    def __init__(
+        self, sessions: dict[str, Any], delay: int, weights: dict[str, dict[str, Floats]]
+    ) -> None:
+        """
+        Args:
+            weights: by role and name, in place of those in its file, which must name them as
+                inputs too.
+        """
         self._sessions = sessions
+        self._weights = weights
         self.delay = delay
 
     @classmethod
@@ -94,7 +102,11 @@ class PolicyNetworks:
             sessions[role] = session
         if len(delays) > 1:
             raise ModelLoadError("the three policies see with different delays", TRAIN_AGAIN)
-        return cls(sessions, delays.pop())
+        return cls(sessions, delays.pop(), {})
+
+    def with_weights(self, weights: dict[str, dict[str, Floats]]) -> PolicyNetworks:
+        """These networks with other weights of some: nothing is loaded, these stay as they are."""
+        return PolicyNetworks(self._sessions, self.delay, {**self._weights, **weights})
 
     def goals(self, features: Features) -> Floats:
         """Logits of goals, float32 [n, 5]."""
@@ -124,7 +136,7 @@ class PolicyNetworks:
         given = (entities, features.places, features.known, status)
         answers: list[Floats] = self._sessions[role].run(
             list(OUTPUTS[role]),
-            dict(zip(INPUTS, given)),  # noqa: B905
+            {**dict(zip(INPUTS, given)), **self._weights.get(role, {})},  # noqa: B905
         )
         return answers
 

@@ -68,6 +68,14 @@ class PolicyPlayer:
         self.goals = np.zeros(games, np.int64)
         self.targets = np.full(games, NO_TARGET, np.int64)
 
+    def exchange(self, networks: PolicyNetworks) -> None:
+        """Go on with other weights; between two actions.
+
+        Args:
+            networks: with the same delay as those before, as those of `with_weights` have.
+        """
+        self._networks = networks
+
     def act(self, entities: Numbers, status: Numbers, running: Any = None) -> npt.NDArray[np.int32]:
         """What to do in this tick; to be asked in every tick, once.
 

@@ -1,0 +1,80 @@
+"""How long the player's loop waits for shadow learning while the trainer is at work.
+
+A game of scripted_l5 is handed over at 100 ticks a second, five times as fast as it is played, and
+fresh policies train all the time: a training every two seconds of play. `watch_*` are of
+`Shadow.watch`, `exchange_*` of taking newer weights between two actions, `tick_*` of the policies'
+own act in the loop; `processor_*` are the same calls in processor time of the thread, without what
+other programs take. `trainings` are those that ended meanwhile.
+
+Run with `outpost bench shadow --json`; a minute, mostly of waiting.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from detector_runtime.policies.player import PolicyPlayer
+
+from pipeline.play.demonstrations import demonstrate
+from pipeline.play.policies.cloning import clone
+from pipeline.play.policies.settings import PRESETS, RoleSettings
+from pipeline.play.shadow.moments import Tick, ticks_of
+from pipeline.play.shadow.settings import ShadowSettings
+from pipeline.play.shadow.shadow import Shadow
+from pipeline.play.shadow.trainer import TrainerTask
+
+SECONDS, RATE = 50, 100
+WATCH, EXCHANGE, ACT = "watch", "exchange", "tick"
+
+
+def measure() -> dict[str, float]:
+    """Figures by name; a unit ends the name."""
+    torch.set_num_threads(1)
+    old = demonstrate("scripted_l3", "scripted_l2", range(2))
+    shown = demonstrate("scripted_l5", "scripted_l3", range(2))
+    role = RoleSettings(epochs=1, batch=512, learning_rate=1e-3)
+    settings = PRESETS["brief"].model_copy(
+        update={"strategist": role, "tactician": role, "executor": role}
+    )
+    learned: list[float] = []
+    with tempfile.TemporaryDirectory() as name:
+        policies, folder = Path(name) / "old", Path(name) / "new"
+        clone(old, settings, policies)
+        watching = ShadowSettings(interval=2.0, steps=5, smallest=16)
+        task = TrainerTask(policies, old, watching, folder)
+        with Shadow.start(task, lambda news: learned.append(news.update["minutes"])) as shadow:
+            ticks = [tick for one in shown for tick in ticks_of(one)]
+            figures = _played(shadow, (ticks * 2)[: SECONDS * RATE])
+            trainings = len(set(learned))
+        if shadow.trouble is not None:
+            raise shadow.trouble
+    return {**figures, "trainings": trainings, "missed": shadow.missed}
+
+
+def _played(shadow: Shadow, ticks: list[Tick]) -> dict[str, float]:
+    player = PolicyPlayer(shadow.networks)
+    calls = {
+        WATCH: shadow.watch,
+        EXCHANGE: lambda _tick: shadow.exchange(player),
+        ACT: lambda tick: player.act(tick.entities, tick.status),
+    }
+    taken = {name: np.zeros((len(ticks), 2)) for name in calls}
+    began = time.perf_counter()
+    for number, tick in enumerate(ticks):
+        time.sleep(max(0.0, began + number / RATE - time.perf_counter()))
+        for name, call in calls.items():
+            before = time.perf_counter(), time.thread_time()
+            call(tick)
+            taken[name][number] = time.perf_counter() - before[0], time.thread_time() - before[1]
+    figures = {}
+    for name, seconds in taken.items():
+        for kind, values in (("", seconds[:, 0]), ("processor_", seconds[:, 1])):
+            milliseconds = values * 1000
+            figures[f"{kind}{name}_median_ms"] = float(np.median(milliseconds))
+            figures[f"{kind}{name}_p999_ms"] = float(np.quantile(milliseconds, 0.999))
+            figures[f"{kind}{name}_max_ms"] = float(milliseconds.max())
+    return figures

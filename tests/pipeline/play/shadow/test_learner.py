@@ -1,0 +1,76 @@
+"""Policies that learn of what is watched: the same every time, going on where they were."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from detector_runtime.policies.networks import PolicyNetworks
+
+from pipeline.play.policies.checkpoints import PolicyCheckpointError, file_of
+from pipeline.play.shadow.learner import Learner, ShadowFolderError
+from pipeline.play.shadow.moments import ticks_of
+from pipeline.play.shadow.settings import ShadowSettings
+
+
+def watch(policies, old, settings, folder, ticks):
+    learner = Learner.start(policies, old, settings, folder)
+    return [update for tick in ticks for update in learner.watch(tick)]
+
+
+def test_policies_follow_and_go_on_where_they_were(tmp_path, policies, old, watched, brief):
+    ticks = ticks_of(watched[0])[:1600]
+    folders = [tmp_path / "one", tmp_path / "two"]
+    updates = [watch(policies, old, brief, folder, ticks) for folder in folders]
+    assert updates[0] == updates[1]
+    names = sorted(file.relative_to(folders[0]) for file in folders[0].rglob("*.*"))
+    for name in names:
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
+    # Checkpoints of the second, fourth and so on training, of which two are kept.
+    executor = [update for update in updates[0] if update.role == "executor"]
+    assert len(executor) == 8
+    kept = sorted(file.stem for file in (folders[0] / "executor").iterdir())
+    assert kept == ["best", "epoch-00006", "epoch-00008", "last"]
+    assert executor[-1].old["loss"] < executor[0].old["loss"]
+    assert any(update.is_better for update in executor)
+    assert max(update.observations for update in executor) <= brief.observations
+    assert "<svg" in (folders[0] / "curves.svg").read_text("utf-8")
+    PolicyNetworks.load(folders[0])
+
+    more = watch(policies, old, brief, folders[0], ticks_of(watched[1])[:600])
+    first = next(update for update in more if update.role == "executor")
+    assert first.training == 9
+    assert first.minutes > executor[-1].minutes
+    assert first.rate < max(update.rate for update in executor)
+
+
+def test_the_latest_observations_are_learned_from(tmp_path, policies, old, watched, brief):
+    few = brief.model_copy(update={"observations": 64})
+    updates = watch(policies, old, few, tmp_path, ticks_of(watched[0])[:2000])
+    counts = [update.observations for update in updates if update.role == "tactician"]
+    assert counts[-1] == max(counts) == 64
+
+
+def test_damaged_and_foreign_folders_are_refused(tmp_path, policies, old, brief):
+    folder = tmp_path / "new"
+    Learner.start(policies, old, brief, folder)
+    best = file_of(folder / "executor", "best")
+    best.replace(file_of(folder / "executor", "last"))
+    other = ShadowSettings(seed=5)
+    with pytest.raises(PolicyCheckpointError, match="has watched otherwise"):
+        Learner.start(policies, old, other, folder)
+    file_of(folder / "executor", "last").write_bytes(b"torn")
+    with pytest.raises(PolicyCheckpointError, match="cannot be read"):
+        Learner.start(policies, old, brief, folder)
+    with pytest.raises(ShadowFolderError, match="1 sessions of old play are too few"):
+        Learner.start(policies, old[:1], brief, tmp_path / "third")
+    copied = tmp_path / "copied"
+    shutil.copytree(policies, copied)
+    (copied / "clone.json").write_text("{", "utf-8")
+    with pytest.raises(ShadowFolderError, match="cannot be read"):
+        Learner.start(copied, old, brief, tmp_path / "third")
+    shutil.copy(policies / "clone.json", copied)
+    torn = file_of(copied / "tactician", "best")
+    torn.write_bytes(torn.read_bytes()[:1000])
+    with pytest.raises(PolicyCheckpointError, match="cannot be read"):
+        Learner.start(copied, old, brief, tmp_path / "third")
