@@ -202,7 +202,7 @@ class RoleLearner:
         update = ShadowUpdate(
             role=self.role,
             training=number,
-            minutes=round(minutes, 3),
+            minutes=round(minutes, 6),
             observations=observations,
             rate=rate,
             loss=loss,

@@ -21,6 +21,7 @@ from multiprocessing.queues import Queue
 from pathlib import Path
 from types import TracebackType
 
+from detector_runtime.errors import ModelLoadError
 from detector_runtime.policies.networks import ROLES, PolicyNetworks
 from detector_runtime.policies.player import PolicyPlayer
 
@@ -69,6 +70,7 @@ class Shadow:
         self._on_learned = on_learned
         self._ready = threading.Event()
         self._is_over = threading.Event()
+        self._is_closing = False
 
     @classmethod
     def start(cls, task: TrainerTask, on_learned: OnLearned = lambda _news: None) -> Shadow:
@@ -130,6 +132,7 @@ class Shadow:
                 self._is_over.wait(seconds)
             except queue.Full:
                 pass
+        self._is_closing = True
         self._process.terminate()
         self._process.join()
         self._ticks.cancel_join_thread()
@@ -157,13 +160,16 @@ class Shadow:
                 else:
                     self.networks = open_for_exchange(task.folder)
                     self._ready.set()
+        except ModelLoadError as error:
+            self.trouble = ShadowError(str(error), GO_ON)
         except (EOFError, OSError):
             self._process.join()
-            self.trouble = ShadowError(
-                f"The process that learns has ended by itself (exit code {self._process.exitcode})"
-                ".",
-                GO_ON,
-            )
+            if not self._is_closing:
+                self.trouble = ShadowError(
+                    "The process that learns has ended by itself (exit code "
+                    f"{self._process.exitcode}).",
+                    GO_ON,
+                )
         finally:
             self._ready.set()
             self._is_over.set()

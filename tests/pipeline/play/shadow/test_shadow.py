@@ -107,6 +107,13 @@ def test_what_the_trainer_has_no_time_for_is_missed_and_counted(task, watched, m
     assert shadow.trouble is None
 
 
+def test_what_is_ended_on_purpose_is_no_trouble(task):
+    with pytest.raises(KeyError), Shadow.start(task) as shadow:
+        raise KeyError
+    shadow._is_over.wait(30)
+    assert shadow.trouble is None
+
+
 def test_policies_of_something_else_are_refused_before_play(tmp_path, task, policies):
     wrong = tmp_path / "wrong"
     shutil.copytree(policies, wrong)
