@@ -18,6 +18,7 @@ def watch(policies, old, settings, folder, ticks):
     return [update for tick in ticks for update in learner.watch(tick)]
 
 
+@pytest.mark.slow
 def test_policies_follow_and_go_on_where_they_were(tmp_path, policies, old, watched, brief):
     ticks = ticks_of(watched[0])[:1600]
     folders = [tmp_path / "one", tmp_path / "two"]
@@ -44,6 +45,7 @@ def test_policies_follow_and_go_on_where_they_were(tmp_path, policies, old, watc
     assert first.rate < max(update.rate for update in executor)
 
 
+@pytest.mark.slow
 def test_the_latest_observations_are_learned_from(tmp_path, policies, old, watched, brief):
     few = brief.model_copy(update={"observations": 64})
     updates = watch(policies, old, few, tmp_path, ticks_of(watched[0])[:2000])

@@ -36,6 +36,7 @@ def until_trouble(shadow, tick):
     return str(shadow.trouble)
 
 
+@pytest.mark.slow
 def test_newer_weights_play_as_those_in_the_folder(task, policies, watched):
     ticks = ticks_of(watched[0])
     news = []
@@ -107,6 +108,7 @@ def test_what_the_trainer_has_no_time_for_is_missed_and_counted(task, watched, m
     assert shadow.trouble is None
 
 
+@pytest.mark.slow
 def test_what_is_ended_on_purpose_is_no_trouble(task):
     with pytest.raises(KeyError), Shadow.start(task) as shadow:
         raise KeyError
