@@ -344,7 +344,7 @@ def _one_hot(values: Numbers, count: int) -> Floats:
 def _full(rows: Numbers) -> Floats:
     """Hit points at the beginning."""
     table = np.array(HIT_POINTS_OF, np.float32)
-    return table[np.clip(rows[:, :, KIND], 0, KINDS - 1)]
+    return np.asarray(table[np.clip(rows[:, :, KIND], 0, KINDS - 1)])
 
 
 def _mean(places: Floats, group: npt.NDArray[np.bool_], otherwise: Floats) -> Floats:
