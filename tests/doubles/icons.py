@@ -28,7 +28,7 @@ from pipeline.community.classifiers.dataset import ClassifierData
 from pipeline.community.classifiers.job import ClassifierSpec
 from pipeline.community.staged_crops import CropKind
 from pipeline.community.voted_crops import CropMember, VotedCrop, VotedCrops, Votes
-from pipeline.jobs.program.constants import EVENTS_FILE, JOB_FILE, OUTPUTS_FOLDER
+from pipeline.jobs.program.constants import EVENTS_FILE, JOB_FILE, OUTPUTS_FOLDER, PROGRAM_FILE
 
 SIDE = 64
 FAMILY = 4
@@ -176,6 +176,7 @@ def finished_job(folder: Path, data: ClassifierData) -> Path:
         game="toy", kind="icon", classes=names, architecture="efficientnet_b0", input_side=SIDE
     )
     (folder / JOB_FILE).write_text(spec.model_dump_json(), "utf-8")
+    (folder / PROGRAM_FILE).write_bytes(b"program")
     means = [data.pixels[data.labels == index].mean(axis=(0, 1, 2)) for index in range(len(names))]
     colours = {name: tuple(map(float, mean)) for name, mean in zip(names, means, strict=True)}
     write_classifier(outputs / ONNX_FILE, colours, changes={"temperature": "1.0"})
