@@ -19,6 +19,7 @@ from pipeline.community.classifiers.manifest import TrainingManifest
 from pipeline.community.classifiers.model import ClassifierModel
 from pipeline.community.classifiers.split import Example
 from pipeline.community.voted_crops import VotedCrops
+from pipeline.errors import OutpostError
 from pipeline.files import read_json
 from pipeline.manifests import sha256_of
 from pipeline.release.community.evidence import (
@@ -29,6 +30,30 @@ from pipeline.release.community.evidence import (
     PairedVerdict,
 )
 from pipeline.release.community.package import ClassifierPart
+
+
+class UnbelievedImagesError(OutpostError):
+    """A classifier that has learned from images that are not believed any more."""
+
+
+def require_believed(model: ClassifierModel, voted: VotedCrops) -> None:
+    """See that what a classifier was made from is still believed, before everybody gets it.
+
+    It is where it was trained on these votes; not where a contributor was withdrawn since, or
+    others outvoted them, and nothing has been trained on what is left.
+
+    Raises:
+        UnbelievedImagesError: it has learned from what is not.
+    """
+    kind = model.spec.kind
+    gone = model.manifest.no_longer(believed_labels(voted, kind))
+    if gone:
+        raise UnbelievedImagesError(
+            f"{gone} images that the {kind} classifier was made from are not believed any more to "
+            "show that.",
+            f"Materialize {kind}_classifier, which is then trained without them. Where too few "
+            "images are left for that, wait for more contributions.",
+        )
 
 
 def part_of(model: ClassifierModel, trained_at: datetime) -> ClassifierPart:
