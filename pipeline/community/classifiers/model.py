@@ -257,9 +257,9 @@ def _evaluate(
         seen = set(previous.manifest.trained)
         fair = [place for place, one in enumerate(examples) if one.sha256 not in seen]
         if fair:
+            before = ask(previous.onnx, data.pixels[rows][fair])
             chosen = [examples[place] for place in fair]
-            pixels = data.pixels[rows][fair]
-            gate = compare_classifiers(ask(model, pixels), ask(previous.onnx, pixels), chosen)
+            gate = compare_classifiers(answers.of(fair), before, chosen)
     images = {one.sha256: data.pixels[row] for one, row in zip(examples, rows, strict=True)}
     evaluation = ClassifierEvaluation(scores=scores, beside_previous=gate)
     return evaluation, mistakes_sheet(scores, images)

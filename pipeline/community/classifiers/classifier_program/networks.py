@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-INPUT_SIDES = {"efficientnet_b0": 64, "mobilenet_v3_small": 224}
 DROPOUT = 0.2
 
 
@@ -27,7 +26,7 @@ def build_network(architecture: str, classes: int) -> Any:
         )
     if architecture == "mobilenet_v3_small":
         return models.mobilenet_v3_small(num_classes=classes, dropout=DROPOUT)
-    raise ValueError(f"no architecture {architecture!r}: {', '.join(INPUT_SIDES)}")
+    raise ValueError(f"no architecture {architecture!r}")
 
 
 def torchvision_models() -> Any:
