@@ -25,6 +25,7 @@ from assets.graph.release import (
     publish,
     show_version,
     signers_of,
+    trusted_record,
     trusted_records,
 )
 from pipeline.community.classifiers.model import ClassifierModel
@@ -174,7 +175,7 @@ def _screens(
 
 
 def _part(store: ArtifactStore, artifact: Artifact) -> ClassifierPart:
-    record = trusted_records(store, artifact)[0]
+    record = trusted_record(store, artifact)
     return part_of(ClassifierModel.open(artifact.path), datetime.fromisoformat(record.made_at))
 
 

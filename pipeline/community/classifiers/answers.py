@@ -78,7 +78,7 @@ def ask(model: Path, images: Iterable[ImageLike]) -> ClassifierAnswers:
         images: files, or arrays as uint8 [height, width, 3], RGB.
 
     Raises:
-        ClassifierModelError: the runtime refuses it or an image, or it does not say its temperature.
+        ClassifierModelError: the runtime refuses it or an image, or its temperature is missing.
     """
     try:
         with closing(Classifier.load(model)) as classifier:
