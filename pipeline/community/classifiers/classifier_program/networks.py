@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .constants import DEVIATION, MEAN
+
 DROPOUT = 0.2
 
 
@@ -80,8 +82,6 @@ def freeze(network: Any, frozen: int) -> None:
 def normalized(images: Any) -> Any:
     """Images of 0 to 1 as networks expect them."""
     import torch
-
-    from .constants import DEVIATION, MEAN
 
     mean, deviation = (
         torch.tensor(values, device=images.device).view(1, 3, 1, 1) for values in (MEAN, DEVIATION)
