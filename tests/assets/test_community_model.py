@@ -219,8 +219,8 @@ def test_the_audit_walks_from_what_a_program_follows_back_to_the_votes(
     job = chain["icon_classifier"]["job"]
     assert job["program"] == "pipeline.community.classifiers.classifier_program"
     assert job["architecture"] == "efficientnet_b0"
-    (said,) = report["unverified"]  # no job has made this classifier
-    assert "the digest of its program, the kind of its host, its cost was not recorded" in said
+    (said,) = report["unverified"]  # no lease was had for this classifier
+    assert "its cost was not recorded" in said
     community.audit(followed / "icon_classifier.onnx", exits=3)
 
     content = (followed / "text_corrections.json").read_text("utf-8")
