@@ -25,6 +25,9 @@ from pipeline.community.classifiers.classifier_program.augmentation import (
 )
 from pipeline.community.classifiers.classifier_program.calibration import (
     CAUTIOUS,
+    HIGHEST,
+    LOWEST,
+    PRIOR,
     best_temperature,
     calibrate,
     lowest_threshold,
@@ -124,6 +127,32 @@ def calibrated(scale: float, count: int = 4000) -> tuple[torch.Tensor, torch.Ten
 @pytest.mark.parametrize("scale", [0.25, 1.0, 4.0])
 def test_the_temperature_makes_up_for_logits_that_say_too_much_or_too_little(scale: float) -> None:
     assert best_temperature(*calibrated(scale)) == pytest.approx(scale, rel=0.1)
+
+
+def without_mistakes(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of two names that are right each time, by 2 and by 6 in turn."""
+    margins = torch.tensor([2.0, 6.0]).repeat(count // 2)
+    return torch.stack([margins, torch.zeros(count)], dim=1), torch.zeros(count, dtype=torch.int64)
+
+
+def test_of_few_images_without_a_mistake_nothing_is_certain() -> None:
+    """The likelihood alone would choose the lowest temperature that there is, and say 1.00."""
+    few, more = (best_temperature(*without_mistakes(count)) for count in (20, 400))
+    assert 0.5 < few < 1.0
+    assert LOWEST < more < few
+    unlike_either = torch.tensor([1.0, 0.0])
+    assert float((unlike_either / few).softmax(dim=0).max()) < 0.85
+
+
+@pytest.mark.parametrize("wrong", [0, 5, 30])
+def test_the_temperature_is_the_most_likely_one_under_its_prior(wrong: int) -> None:
+    logits, labels = without_mistakes(30)
+    labels[:wrong] = 1
+    inverse = torch.linspace(1 / HIGHEST, 5, 20_000, dtype=torch.float64)
+    margins = (logits[:, 0] - logits[:, 1]).double() * torch.where(labels == 0, 1, -1)
+    losses = torch.nn.functional.softplus(-margins[:, None] * inverse).sum(dim=0)
+    best = inverse[(losses + PRIOR * (inverse - inverse.log())).argmin()]
+    assert best_temperature(logits, labels) == pytest.approx(1 / float(best), rel=1e-3)
 
 
 def test_from_the_threshold_on_enough_answers_are_right_and_below_it_too_few() -> None:
