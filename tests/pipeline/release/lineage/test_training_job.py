@@ -5,35 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from doubles.artifacts import recorded, write_trained_weights
+from doubles.artifacts import RENTED, recorded, write_trained_weights
 
-from pipeline.jobs.bill import Bill, LeaseCost
 from pipeline.provenance import ArtifactVersion, Provenance, Recipe
 from pipeline.release.lineage.audit import AuditReport, audit
 from pipeline.release.lineage.training_job import BaseWeights, TrainingJob
 from resources.artifacts import ArtifactStore
 
-RENTED = Bill(
-    provider="runpod",
-    host="pod-k3j4",
-    gpu="NVIDIA H200",
-    usd_per_hour=3.6,
-    seconds=4500.0,
-    usd=4.1,
-    usd_is="billed",
-    leases=(
-        LeaseCost(
-            lease="lease-17",
-            gpu="NVIDIA H200",
-            place="EU-RO-1",
-            usd_per_hour=3.6,
-            seconds=4500.0,
-            usd=4.1,
-            usd_is="billed",
-            ended_because="the job was done",
-        ),
-    ),
-)
 ENVIRONMENT = {
     "device": "NVIDIA H200",
     "gpu": "NVIDIA H200",
