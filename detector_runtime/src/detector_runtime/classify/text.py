@@ -71,12 +71,12 @@ class TextMatcher:
         check_number("lead", self.lead, 0.0, 1.0)
         by_key: dict[str, str] = {}
         for text in self.valid:
-            if _key(text) in by_key:
+            if text_key(text) in by_key:
                 raise ConfigurationError(
-                    f"'{text}' and '{by_key[_key(text)]}' read the same", "List one of the two."
+                    f"'{text}' and '{by_key[text_key(text)]}' read the same", "List one of the two."
                 )
-            by_key[_key(text)] = text
-        corrected = {_key(raw): text for raw, text in sorted(self.corrections.items())}
+            by_key[text_key(text)] = text
+        corrected = {text_key(raw): text for raw, text in sorted(self.corrections.items())}
         object.__setattr__(self, "_by_key", by_key)
         object.__setattr__(self, "_corrected", corrected)
 
@@ -88,7 +88,7 @@ class TextMatcher:
         Raises:
             MissingDependencyError: similar texts are looked for, and rapidfuzz is not installed.
         """
-        key = _key(read)
+        key = text_key(read)
         if not key:
             return TextMatch(None, read, None, 0.0)
         if key in self._by_key:
@@ -96,11 +96,11 @@ class TextMatcher:
         corrected = self._corrected.get(key)
         if corrected is None:
             return self._similar(read, key, "fuzzy")
-        if not self.valid or _key(corrected) in self._by_key:
-            text = self._by_key.get(_key(corrected), corrected)
+        if not self.valid or text_key(corrected) in self._by_key:
+            text = self._by_key.get(text_key(corrected), corrected)
             return TextMatch(text, read, "correction", 1.0)
         # What people wrote instead is not valid any more, or was never: it is nearer at least.
-        return self._similar(read, _key(corrected), "correction")
+        return self._similar(read, text_key(corrected), "correction")
 
     def _similar(self, read: str, key: str, step: TextStep) -> TextMatch:
         if not self.valid:
@@ -115,8 +115,8 @@ class TextMatcher:
         return TextMatch(None, read, None, best, tuple(named[:ALTERNATIVES]))
 
 
-def _key(text: str) -> str:
-    """A text without what no two names differ in."""
+def text_key(text: str) -> str:
+    """A text without what no two names differ in: capitals, spaces, Unicode's ways to write it."""
     plain = unicodedata.normalize("NFKC", text[:LONGEST]).casefold()
     return " ".join(unicodedata.normalize("NFKC", plain).split())
 
