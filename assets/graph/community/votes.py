@@ -131,14 +131,14 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
 
         def write(folder: Path) -> None:
             models = {kind: ClassifierModel.open(one.path) for kind, one in in_use.items()}
-            views = VotingSources(
+            sources = VotingSources(
                 partial(_windows, images),
                 partial(_layout, images),
                 decisions,
                 ModelsInUse(models, images, build.report).opinions,
                 build.report,
             )
-            votes = count_votes([one.content for one in staged], rules, views)
+            votes = count_votes([one.content for one in staged], rules, sources)
             VotedCrops.write(folder, votes, images)
 
         return build_asset(build, write, partial(_show_votes, decisions=decisions))
