@@ -26,8 +26,8 @@ from assets.core.runs import Outcome, materialize
 from assets.definitions import build_definitions
 from pipeline.community.text_corrections import TextCorrections
 from pipeline.community.voted_crops import VotedCrop, VotedCrops
-from pipeline.community.votes.decisions import DecisionError
 from pipeline.games.pack import GamePack
+from resources.contributions.maintainer_list import MaintainerListError
 from resources.defaults import Resources
 from resources.instance import open_instance
 from resources.paths import Paths
@@ -215,7 +215,7 @@ def test_a_damaged_list_of_decisions_is_not_taken_for_none(crowd: Crowd) -> None
     whole = file.read_text("utf-8")
     try:
         file.write_text(whole[: len(whole) // 2], "utf-8")
-        with pytest.raises(DecisionError, match="what was decided"):
+        with pytest.raises(MaintainerListError, match="what was decided"):
             crowd.make(KEYS.voted_crops)
     finally:
         file.write_text(whole, "utf-8")

@@ -48,6 +48,7 @@ def decide(
 
     Raises:
         DecisionError: there is no such image or no such label; nothing is noted then.
+        MaintainerListError: the decisions cannot be noted.
     """
     pack = community_pack(game)
     assert pack.community is not None
@@ -57,7 +58,7 @@ def decide(
         digest, crop = image_of(digits, crops)
         _require_label(label, crop, pack.community)
         decisions.append(Decision(sha256=digest, label=label, date=today, reason=reason))
-    resources.contributions.decisions(pack.name).add(decisions)
+    resources.contributions.decisions(pack.name).change(lambda known: known.including(decisions))
     return len(decisions)
 
 
