@@ -20,6 +20,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from assets.cli.app import app
+from assets.core import building
 from assets.core.building import latest
 from assets.core.keys import GameKeys
 from assets.core.runs import Outcome, materialize
@@ -145,13 +146,21 @@ def test_the_page_shows_who_disagrees(crowd: Crowd) -> None:
     assert (page["accepted"], page["tentative"], page["contributors"]) == (3, 1, 5)
     assert f"| {install(5)} | 3 | 0 of 2 |" in str(page["agreement_by_contributor"])
     assert "| Iron Sword | Round Shield | 1 |" in str(page["confusions"])
-    assert page["next_to_decide"] == "outpost community disputes"
+    assert page["next_to_decide"] == "outpost community disputes --game toy"
 
 
 def test_nothing_is_counted_again_where_nothing_has_changed(crowd: Crowd) -> None:
     before = crowd.voted.folder
     assert crowd.make(KEYS.voted_crops).skipped
     assert crowd.voted.folder == before
+
+
+def test_the_page_names_some_of_many_installs(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "MOST_INPUTS", 2)
+    crowd.make(KEYS.voted_crops)
+    assert "... 2 of 5 are shown" in str(crowd.page(KEYS.voted_crops)["made_from"])
 
 
 def test_corrections_come_from_those_who_corrected(crowd: Crowd) -> None:
