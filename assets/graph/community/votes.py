@@ -54,8 +54,8 @@ def vote_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     return [_voted_crops(pack), _text_corrections(pack, pack.community)]
 
 
-def counted_contributions(
-    instance: dg.DagsterInstance,
+def _counted(
+    context: dg.AssetExecutionContext,
     store: ArtifactStore,
     keys: GameKeys,
     withdrawn: frozenset[str],
@@ -63,9 +63,17 @@ def counted_contributions(
     """What everybody has sent who was not withdrawn, by install; nothing before anybody has."""
     name = keys.contributors.name
     assert name is not None
+    instance = context.instance
     installs = sorted({*instance.get_dynamic_partitions(name)} - withdrawn)
     versions = (latest_version(instance, keys.staged_crops, install) for install in installs)
-    return tuple(store.open(version) for version in versions if version)
+    found = tuple(store.open(version) for version in versions if version)
+    if not found:
+        context.log.info(
+            "Nobody has sent anything that counts: turn on the sensor "
+            f"{keys.game}_contribution_sensor; `outpost community list --game {keys.game}` shows "
+            "who has sent something."
+        )
+    return found
 
 
 def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
@@ -112,9 +120,7 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
         rules = VotingRules(**config.model_dump(exclude={"ask_classifier"}))
         instance, store = context.instance, artifacts.store
         withdrawn = _withdrawn(contributions, pack)
-        sent = counted_contributions(instance, store, keys, withdrawn)
-        if not sent:
-            context.log.info(_nobody(keys))
+        sent = _counted(context, store, keys, withdrawn)
         asks = config.ask_classifier and rules.rule != "plain"
         in_use = _classifiers(instance, store, keys) if asks else {}
         staged = [StagedCrops.open(artifact.path) for artifact in sent]
@@ -175,9 +181,7 @@ def _text_corrections(pack: GamePack, community: CommunityRules) -> dg.AssetsDef
         contributions: Contributions,
     ) -> dg.MaterializeResult[Any]:
         rules, withdrawn = TextVotingRules(quorum=config.quorum), _withdrawn(contributions, pack)
-        inputs = counted_contributions(context.instance, artifacts.store, keys, withdrawn)
-        if not inputs:
-            context.log.info(_nobody(keys))
+        inputs = _counted(context, artifacts.store, keys, withdrawn)
         valid = community.text_slots
         recipe = {
             "rules": rules.model_dump(mode="json"),
@@ -227,14 +231,6 @@ def _windows(images: Mapping[str, Path], digest: str) -> Colours:
 def _layout(images: Mapping[str, Path], digest: str) -> Layout:
     with Image.open(images[digest], formats=["PNG"]) as opened:
         return layout_of(opened)
-
-
-def _nobody(keys: GameKeys) -> str:
-    return (
-        "Nobody has sent anything that counts: turn on the sensor "
-        f"{keys.game}_contribution_sensor; `outpost community list --game {keys.game}` "
-        "shows who has sent something."
-    )
 
 
 def _show_votes(folder: Path, game: str, decisions: Sequence[Decision]) -> Metadata:
