@@ -175,7 +175,9 @@ def test_corrections_come_from_those_who_corrected(crowd: Crowd) -> None:
 
 def test_what_is_not_settled_is_written_decided_and_counts(crowd: Crowd, tmp_path: Path) -> None:
     folder = tmp_path / "open"
-    assert "1 images" in crowd.outpost("disputes", "--folder", str(folder))
+    said = crowd.outpost("disputes", "--folder", str(folder))
+    assert "1 images" in said
+    assert f"decide --game {crowd.pack} --file {folder / 'disputes.yaml'}" in said
     assert {file.name for file in folder.iterdir()} == {"disputes.yaml", "sheet.jpg", "001.png"}
     refused = crowd.outpost("disputes", "--folder", str(folder))
     assert "holds something already" in refused
@@ -185,7 +187,13 @@ def test_what_is_not_settled_is_written_decided_and_counts(crowd: Crowd, tmp_pat
     file.write_text(yaml.safe_dump([{**dispute, "label": "Irn Sword"}]), "utf-8")
     assert "perhaps Iron Sword" in crowd.outpost("decide", "--file", str(file))
     file.write_text(yaml.safe_dump([{**dispute, "label": "Iron Sword"}]), "utf-8")
-    assert "1 decisions" in crowd.outpost("decide", "--file", str(file))
+    for wrong in (["--nothing"], ["3f2a90c1", "Iron Sword"]):
+        both = CliRunner().invoke(app, ["community", "decide", "--file", str(file), *wrong])
+        assert both.exit_code == 2
+    because = ("--reason", "it has a hilt of iron")
+    assert "1 decisions" in crowd.outpost("decide", "--file", str(file), *because)
+    (decision,) = crowd.resources.contributions.decisions("toy").read().entries
+    assert decision.reason == because[1]
     crowd.make(KEYS.voted_crops)
     decided = [one for one in crowd.voted.content.crops if one.decided]
     assert [(one.label, one.status) for one in decided] == [("Iron Sword", "accepted")]

@@ -105,7 +105,8 @@ def disputes(
         return
     console.print(
         f"{count} images are in {target}. Look at sheet.jpg, write what they show into "
-        f"disputes.yaml, then: outpost community decide --file {target / 'disputes.yaml'}",
+        f"disputes.yaml, then: outpost community decide --game {game} "
+        f"--file {target / 'disputes.yaml'}",
         soft_wrap=True,
     )
 
@@ -131,12 +132,14 @@ def decide(
     from assets.operations.community.settling_votes import decide as note_decisions
     from assets.operations.community.settling_votes import decide_by_file
 
-    if (file is None) is not bool(image) or (bool(image) and bool(label) is nothing):
+    by_image = file is None and bool(image) and bool(label) is not nothing
+    by_file = file is not None and not (image or nothing)
+    if not (by_image or by_file):
         raise typer.BadParameter("Name an image and its label or --nothing, or a --file.")
     with explained():
         resources = resources_of(context)
         if file is not None:
-            count = decide_by_file(resources, game, file)
+            count = decide_by_file(resources, game, file, reason)
         else:
             count = note_decisions(resources, game, {image: label}, reason)
     console.print(

@@ -62,9 +62,9 @@ def decide(
     return len(decisions)
 
 
-def decide_by_file(resources: Resources, game: str | Path, file: Path) -> int:
+def decide_by_file(resources: Resources, game: str | Path, file: Path, reason: str = "") -> int:
     """Note the labels that a person has written into `disputes.yaml`; see `decide`."""
-    return decide(resources, game, read_labels(file))
+    return decide(resources, game, read_labels(file), reason)
 
 
 def _voted(resources: Resources, keys: GameKeys) -> VotedCrops:
