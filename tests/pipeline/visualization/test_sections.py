@@ -9,11 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pipeline.visualization.annotators import font_of
 from pipeline.visualization.sections import (
+    CUT_OFF,
+    FAINT,
+    FONT_SIZE,
     GROUND,
+    INK,
+    MOST_LINES,
     SHEET_WIDTH,
     Tile,
     TileGroup,
+    _lines,
     draw_sections,
     tile_of_png,
     tile_width,
@@ -53,6 +60,14 @@ def test_a_file_becomes_no_larger_than_its_place_and_empty_texts_take_no_line(
     assert shown.image.size == (tile_width(3), tile_width(3) // 2)
     assert shown.lines == ("Sapphire", "neck")
     assert tile_of_png(small, 3, ()).image.size == (10, 20)
+
+
+def test_a_text_that_is_cut_off_stays_below_its_own_image_and_says_so() -> None:
+    lines = _lines(tile("Sapphire Longsword", "Emerald Longsword " * 9), 106)
+    assert len(lines) == MOST_LINES
+    assert lines[-1][0].endswith(CUT_OFF)
+    assert all(font_of(FONT_SIZE).getlength(line) <= 106 for line, _ in lines)
+    assert [colour for _, colour in lines] == [INK] * 2 + [FAINT] * 4
 
 
 @settings(deadline=None, max_examples=40)
