@@ -57,7 +57,8 @@ def test_an_image_is_described_by_what_it_is() -> None:
         ((3, 20), "text"),
         ((1025, 20), "text"),
         ((20, 257), "text"),
-        ((31, 100), "screen"),
+        ((100, 31), "screen"),
+        ((64, 64), "screen"),
         ((5000, 100), "screen"),
     ],
 )
