@@ -20,6 +20,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from assets.cli.app import app
+from assets.cli.output import as_word
 from assets.core import building
 from assets.core.building import latest
 from assets.core.keys import GameKeys
@@ -179,6 +180,10 @@ def test_what_is_not_settled_is_written_decided_and_counts(crowd: Crowd, tmp_pat
     assert "1 images" in said
     assert f"decide --game {crowd.pack} --file {folder / 'disputes.yaml'}" in said
     assert {file.name for file in folder.iterdir()} == {"disputes.yaml", "sheet.jpg", "001.png"}
+    odd = tmp_path / "to decide [soon]"
+    said = crowd.outpost("disputes", "--folder", str(odd))
+    assert f"in {odd}." in said
+    assert f"--file {as_word(str(odd / 'disputes.yaml'))}" in said
     refused = crowd.outpost("disputes", "--folder", str(folder))
     assert "holds something already" in refused
     file = folder / "disputes.yaml"
@@ -211,6 +216,8 @@ def group_of(crowd: Crowd, look: int) -> VotedCrop:
 def test_an_image_is_decided_by_its_first_digits(crowd: Crowd) -> None:
     digest = group_of(crowd, SHIELD).members[0].sha256
     assert "names no image" in crowd.outpost("decide", "zz", "Iron Sword")
+    endless = crowd.outpost("decide", digest, "Iron Sword", "--reason", "it is " * 200)
+    assert "cannot be noted: reason" in endless
     assert "1 decisions" in crowd.outpost("decide", digest[:12], "--nothing")
     crowd.make(KEYS.voted_crops)
     assert "Round Shield" not in {one.label for one in crowd.voted.content.crops}
