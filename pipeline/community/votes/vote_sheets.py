@@ -48,12 +48,15 @@ def numbered_sheet(voted: VotedCrops, crops: Sequence[VotedCrop]) -> bytes:
 
 def offenders_sheet(voted: VotedCrops) -> bytes | None:
     """A JPEG of what the least reliable contributors called otherwise; None without any."""
-    votes, groups = voted.content, list[TileGroup]()
-    for row in contributor_agreement(votes):
-        wrong = list(refuted(votes, row.contributor))
-        if wrong and len(groups) < MOST_CONTRIBUTORS:
-            title = f"{row.contributor[:8]}: {row.agreed} of {row.judged} as others say"
-            groups.append(TileGroup(title, tuple(_said(voted, wrong[: 2 * COLUMNS]))))
+    wrong = refuted(voted.content)
+    worst = (row for row in contributor_agreement(voted.content) if row.contributor in wrong)
+    groups = [
+        TileGroup(
+            f"{row.contributor[:8]}: {row.agreed} of {row.judged} as others say",
+            tuple(_said(voted, wrong[row.contributor][: 2 * COLUMNS])),
+        )
+        for row in islice(worst, MOST_CONTRIBUTORS)
+    ]
     return encode_jpeg(draw_sections(groups, COLUMNS)) if groups else None
 
 
