@@ -160,6 +160,11 @@ def test_what_was_read_is_not_fetched_again(
     assert sorted(fetched) == ["annotations.jsonl", f"crops/{new}.png"]
     assert first.data_version != second.data_version
     assert len(community.staged().content.crops) == 2
+    other = uploads.files[f"crops/{new}.png"] = image_file(3)
+    assert len(other) != len(image_file(2))
+    uploads.write(community.staging)
+    community.read()
+    assert community.staged().content.refused == {Refusal.OTHER_DIGEST: 1}
 
 
 def test_who_removes_everything_is_an_empty_contributor(community: Community) -> None:

@@ -96,6 +96,11 @@ def test_a_text_among_what_is_harmless_is_too_long() -> None:
     assert check_image(content, "icon") is Refusal.MORE_THAN_PIXELS
 
 
+def test_nothing_follows_the_end_not_even_what_is_harmless_before_it() -> None:
+    content = png([header(), (b"IDAT", rows()), END, (b"pHYs", b"Jane Doe.")])
+    assert check_image(content, "icon") is Refusal.MORE_THAN_PIXELS
+
+
 def test_a_file_is_not_an_image_and_an_archive() -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as opened:

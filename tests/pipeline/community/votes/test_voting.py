@@ -161,6 +161,15 @@ def test_a_decision_overrules_everybody() -> None:
     assert crop.votes == {"Sword": ("a", "b", "c")}
 
 
+def test_of_several_decisions_on_one_group_the_last_one_counts() -> None:
+    crowd = [sent(who, (SWORD, "Sword")) for who in "ab"]
+    first, second = sorted(crop.sha256 for content in crowd for crop in content.crops)
+    later = Decision(sha256=first, label="Axe", date=date(2026, 12, 2))
+    earlier = Decision(sha256=second, label="Mace", date=date(2026, 12, 1))
+    sources = replace(SOURCES, decisions=[later, earlier])
+    assert only(count_votes(crowd, VotingRules(), sources)).label == "Axe"
+
+
 def test_those_whom_a_decision_refutes_are_believed_less() -> None:
     crowd = [sent(who, (SWORD, "Sword")) for who in "abc"]
     before = count_votes(crowd, VotingRules(), SOURCES).reliability
