@@ -37,6 +37,8 @@ def test_the_least_reliable_come_first_with_what_they_called_otherwise(
     right = ("honest", "once")
     crops = [group(tmp_path, 0, {"Axe": ("liar",), "Mace": ("once",), "Sword": ("honest",)})]
     crops += [group(tmp_path, one, {"Axe": ("liar",), "Sword": right}) for one in range(1, 4)]
+    unsettled = group(tmp_path, 4, {"Axe": ("honest",), "Sword": ("once",)})
+    crops.append(unsettled.model_copy(update={"status": "disputed"}))
     drawn: list[TileGroup] = []
 
     def draw(sections: list[TileGroup], columns: int) -> Image.Image:
