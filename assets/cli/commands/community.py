@@ -104,7 +104,7 @@ def disputes(
         return
     plain(
         f"{count} images are in {target}. Look at sheet.jpg, write what they show into "
-        f"disputes.yaml, then: outpost community decide --game {as_word(str(game))} "
+        f"disputes.yaml, then: outpost community decide --game {as_word(game)} "
         f"--file {as_word(str(target / 'disputes.yaml'))}"
     )
 
