@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -217,6 +217,7 @@ class Unreliable(ContributionFolder):
     away = False
     retry_after = 0.0
     published: list[str]
+    meanwhile: Callable[[], object] | None = None
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -224,6 +225,9 @@ class Unreliable(ContributionFolder):
 
     def publish(self, new: Mapping[str, bytes], replaced: Replacement | None) -> str | None:
         self._fail()
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
         self.published += new
         return super().publish(new, replaced)
 
@@ -280,6 +284,45 @@ def test_forgetting_is_finished_later_where_the_place_is_away(player: Player) ->
     assert player.contributor(store=store, consent=False).upload_now() == "forgotten"
     assert list(player.place.rglob("*.*")) == []
     assert not player.contributor().status().forgetting
+
+
+def test_what_is_under_way_while_a_player_forgets_comes_back_under_no_id(player: Player) -> None:
+    """The upload finds records of the old id that are not known here, and takes none over."""
+    store = Unreliable(player.place)
+    confirm(player.contributor(), 1)
+    player.contributor(store=store).upload_now()
+    before = player.contributor().status().install
+    (player.home / "kept" / "contributions.sqlite").unlink()
+    confirm(player.contributor(), 2)
+    forgetting = threading.Thread(target=player.contributor(store=store).forget)
+
+    def forget_and_confirm_again() -> None:
+        forgetting.start()
+        while not player.contributor().status().forgetting:
+            threading.Event().wait(0.01)
+        assert confirm(player.contributor(), 2) == [True]
+
+    store.meanwhile = forget_and_confirm_again
+    assert player.contributor(store=store).upload_now() == "sent"
+    forgetting.join()
+    status = player.contributor().status()
+    assert (status.waiting, status.sent, status.forgetting) == (1, 0, False)
+    assert player.files == {}
+    player.later()
+    assert player.contributor(store=store).upload_now() == "sent"
+    assert player.contributor().status().install not in (None, before)
+    assert len(player.records) == 1
+    assert len(player.files) == 2
+
+
+def test_a_pause_outlasts_forgetting(player: Player) -> None:
+    confirm(player.contributor(), 1)
+    player.contributor().upload_now()
+    player.contributor().pause()
+    player.contributor().forget()
+    player.later()
+    confirm(player.contributor(), 2)
+    assert player.contributor().upload_now() == "paused"
 
 
 def test_a_lost_folder_sends_nothing_twice(player: Player) -> None:

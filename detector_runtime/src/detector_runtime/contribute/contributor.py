@@ -17,7 +17,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from detector_runtime.checks import check_number
 from detector_runtime.contribute.crops import BoxLike, icon_crop, screen_image, text_crop
-from detector_runtime.contribute.queue import SCREEN, Confirmed, ContributionQueue
+from detector_runtime.contribute.queue import (
+    FORGETTING,
+    PAUSED,
+    SCREEN,
+    Confirmed,
+    ContributionQueue,
+)
 from detector_runtime.contribute.records import ContributionRecord
 from detector_runtime.contribute.rules import ContributionRules
 from detector_runtime.contribute.stores.base import ContributionStore
@@ -220,7 +226,7 @@ class Contributor:
         Raises:
             ContributionError: it cannot be noted.
         """
-        self._queue.note("paused", "yes")
+        self._queue.note(PAUSED, "yes")
 
     def resume(self) -> None:
         """Send again.
@@ -228,7 +234,7 @@ class Contributor:
         Raises:
             ContributionError: it cannot be noted.
         """
-        self._queue.note("paused", "")
+        self._queue.note(PAUSED, "")
 
     def forget(self) -> None:
         """Delete what this install has sent and what waits here; a later confirmation has a new id.
@@ -243,10 +249,7 @@ class Contributor:
         install = self._known_install()
         if install is None:
             return
-        paused = self._queue.noted("paused")
-        self._queue.clear()
-        self._queue.note("forgetting", str(install))
-        self._queue.note("paused", paused)
+        self._queue.forget(install)
         try:
             with self._lock.hold(patience=60):
                 self._go_on_forgetting()
@@ -264,8 +267,8 @@ class Contributor:
             install=self._known_install(),
             place=self._store.place,
             consent=self._consent,
-            paused=bool(self._queue.noted("paused")),
-            forgetting=bool(self._queue.noted("forgetting")),
+            paused=bool(self._queue.noted(PAUSED)),
+            forgetting=bool(self._queue.noted(FORGETTING)),
             waiting=counts.waiting,
             sent=counts.sent,
             sent_today=counts.sent_that_day,
@@ -278,7 +281,7 @@ class Contributor:
         """Send in the background from now on; confirming starts it, too."""
         if self._thread is not None and self._thread.is_alive():
             return
-        if not (self._consent or self._queue.noted("forgetting")):
+        if not (self._consent or self._queue.noted(FORGETTING)):
             return
         self._stopped.clear()
         self._thread = threading.Thread(target=self._run, name="contributions", daemon=True)
@@ -315,16 +318,18 @@ class Contributor:
         """The caller holds the folder's lock."""
         if self._policy.clock() < self._due_at():
             return "not due"
-        if self._queue.noted("forgetting"):
+        if self._queue.noted(FORGETTING):
             self._attempt(self._go_on_forgetting)
             return "forgotten"
         if not self._consent:
             return "no consent"
-        if self._queue.noted("paused"):
+        if self._queue.noted(PAUSED):
             return "paused"
-        install, today, most = self._known_install(), self._today(), self._policy.most_a_day
-        if install is None or not self._queue.has_work(today, most):
+        today, most = self._today(), self._policy.most_a_day
+        if not self._queue.has_work(today, most):
             return "nothing to send"
+        # What was confirmed while the id before was being forgotten waits without one.
+        install = self._known_install() or self._new_install()
         destination = Destination(self._store, self._rules.game, install)
         self._attempt(lambda: upload(self._queue, destination, today, most))
         return "sent"
@@ -349,7 +354,7 @@ class Contributor:
 
     def _go_on_forgetting(self) -> None:
         """Delete what was sent; the caller holds the folder's lock."""
-        noted = self._queue.noted("forgetting")
+        noted = self._queue.noted(FORGETTING)
         if not noted:
             return
         destination = Destination(self._store, self._rules.game, UUID(noted))
@@ -358,8 +363,7 @@ class Contributor:
         if known is not None and str(known) == noted:
             with contextlib.suppress(FileNotFoundError):
                 (self.folder / INSTALL_FILE).unlink()
-        self._queue.note("tag", "")
-        self._queue.note("forgetting", "")
+        self._queue.note(FORGETTING, "")
 
     def _due_at(self) -> float:
         """When the next upload may be, in seconds since 1970."""
@@ -388,19 +392,22 @@ class Contributor:
             return known
         try:
             with self._lock.hold(patience=60):
-                known = self._known_install()
-                if known is None:
-                    known = uuid4()
-                    content = Install(install=known).model_dump_json()
-                    write_durably(self.folder / INSTALL_FILE, f"{content}\n".encode())
+                return self._known_install() or self._new_install()
         except UpdateError as error:
             raise ContributionError(error.problem, error.fix) from error
+
+    def _new_install(self) -> UUID:
+        """Make a random id; the caller holds the folder's lock."""
+        new = uuid4()
+        content = Install(install=new).model_dump_json()
+        try:
+            write_durably(self.folder / INSTALL_FILE, f"{content}\n".encode())
         except OSError as error:
             raise ContributionError(
                 f"{self.folder} cannot be written: {error}",
                 "Keep contributions in a folder that this user may write to.",
             ) from error
-        return known
+        return new
 
 
 def _digest(content: bytes) -> str:
