@@ -361,7 +361,24 @@ def test_what_waits_has_a_limit(tmp_path: Path) -> None:
             "insert into items (digest, kind, slot, name, ml_name) values (?, 'icon', '', '', '')",
             [(str(number),) for number in range(MOST_WAITING)],
         )
-    assert not queue.add(Confirmed("a" * 64, "icon", "weapon", "Iron Sword", image=b"x"))
+    assert queue.add(Confirmed("a" * 64, "icon", "weapon", "Iron Sword", image=b"x")) == "full"
+
+
+def test_what_waits_is_limited_in_bytes_too_and_who_looks_is_told(
+    player: Player, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    contributor = player.contributor()
+    assert confirm(contributor, 1, 2) == [True, True]
+    # A screen of noise has 120 kB, each of the icons 11.
+    monkeypatch.setattr("detector_runtime.contribute.queue.MOST_WAITING_BYTES", 130_000)
+    for seed in (3, 4):
+        assert not contributor.confirm_screen(shot(seed, 200, 200), "ARMOUR")
+    assert caplog.text.count("No more contributions are kept") == 1
+    assert confirm(contributor, 1, name="Steel Sword") == [True], "its pixels wait already"
+    assert (contributor.status().waiting, contributor.status().full) == (2, True)
+    contributor.upload_now()
+    assert not contributor.status().full
+    assert contributor.confirm_screen(shot(3, 200, 200), "ARMOUR")
 
 
 @pytest.mark.parametrize(

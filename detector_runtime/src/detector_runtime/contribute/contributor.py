@@ -19,6 +19,7 @@ from detector_runtime.checks import check_number
 from detector_runtime.contribute.crops import BoxLike, icon_crop, screen_image, text_crop
 from detector_runtime.contribute.queue import (
     FORGETTING,
+    FULL,
     PAUSED,
     SCREEN,
     Confirmed,
@@ -85,6 +86,8 @@ class ContributionStatus:
         paused: by the player.
         forgetting: whether what was sent is still to be deleted.
         waiting, sent, sent_today, left_today: images.
+        full: whether something was confirmed since the last upload and not kept, because too much
+            waits.
         next_upload: not before it, if anything waits.
         failure: why the last upload came to nothing; empty where it did not.
     """
@@ -98,6 +101,7 @@ class ContributionStatus:
     sent: int
     sent_today: int
     left_today: int
+    full: bool
     next_upload: datetime
     failure: str
 
@@ -142,6 +146,7 @@ class Contributor:
         self._lock = FolderLock(self.folder)
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self._told_full = False
         enrol(self)
 
     def confirm(
@@ -164,7 +169,8 @@ class Contributor:
             ml_name: what was recognized or read before; empty if that was right.
 
         Returns:
-            Whether it is new and will be sent. Of a private or unknown slot nothing is kept.
+            Whether it is new and will be sent. Of a private or unknown slot nothing is kept, and
+            nothing more while 5,000 images wait or 256 MiB: then `status` says that it is full.
 
         Raises:
             ImageError: the image cannot be read, or the box has no pixel in it.
@@ -193,7 +199,7 @@ class Contributor:
             hidden: boxes that are blackened first, such as every private slot's.
 
         Returns:
-            Whether it is new and will be sent. Of an unknown type nothing is kept.
+            Whether it is new and will be sent; see `confirm`. Of an unknown type nothing is kept.
 
         Raises:
             ImageError: the image cannot be read.
@@ -273,6 +279,7 @@ class Contributor:
             sent=counts.sent,
             sent_today=counts.sent_that_day,
             left_today=max(0, self._policy.most_a_day - counts.sent_that_day),
+            full=bool(self._queue.noted(FULL)),
             next_upload=datetime.fromtimestamp(self._due_at(), timezone.utc),
             failure=self._queue.noted("failure"),
         )
@@ -301,9 +308,12 @@ class Contributor:
 
     def _keep(self, item: Confirmed) -> bool:
         self._install()
-        is_new = self._queue.add(item)
+        kept = self._queue.add(item)
+        if kept == "full" and not self._told_full:
+            self._told_full = True
+            logger.warning("No more contributions are kept until some of them were sent.")
         self.start()
-        return is_new
+        return kept == "new"
 
     def _run(self) -> None:
         stopped = self._stopped
@@ -332,6 +342,7 @@ class Contributor:
         install = self._known_install() or self._new_install()
         destination = Destination(self._store, self._rules.game, install)
         self._attempt(lambda: upload(self._queue, destination, today, most))
+        self._told_full = False
         return "sent"
 
     def _attempt(self, act: Callable[[], None]) -> None:

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Literal
 from uuid import UUID
 
 from detector_runtime.contribute.records import ContributionRecord
@@ -19,7 +20,8 @@ from detector_runtime.errors import ContributionError
 
 QUEUE_FILE = "contributions.sqlite"
 MOST_WAITING = 5000
-"""Images that wait; what is confirmed beyond is not kept."""
+MOST_WAITING_BYTES = 256 << 20
+"""Images that wait, and their files together; what is confirmed beyond is not kept."""
 PATIENCE = 10.0
 """Seconds to wait for another process that changes the file."""
 TABLES = """
@@ -33,8 +35,11 @@ create table if not exists removals (name text not null, digest text not null);
 create table if not exists notes (name text primary key, value text not null);
 """
 SCREEN = "screen"
-PAUSED, FORGETTING = "paused", "forgetting"
-"""Notes: whether the player wants nothing sent, and the install that is being deleted."""
+PAUSED, FORGETTING, FULL = "paused", "forgetting", "full"
+"""Notes: whether the player wants nothing sent, the install that is being deleted, and whether
+something was not kept since the last upload."""
+
+Kept = Literal["new", "known", "full"]
 
 
 @dataclass(frozen=True)
@@ -89,11 +94,12 @@ class ContributionQueue:
     def __init__(self, folder: Path) -> None:
         self._file = folder / QUEUE_FILE
 
-    def add(self, item: Confirmed) -> bool:
+    def add(self, item: Confirmed) -> Kept:
         """Keep an image; another label for one that is known replaces the one before.
 
         Returns:
-            Whether something is to be sent now that was not before.
+            "new": something is to be sent that was not before; "known": nothing is; "full": it is
+            not kept, because too much waits.
         """
         with self._changing() as database:
             known = database.execute(
@@ -103,7 +109,7 @@ class ContributionQueue:
                 return self._insert(database, item)
             name, slot, uploaded = known
             if (name, slot) == (item.name, item.slot):
-                return False
+                return "known"
             if item.kind == SCREEN and uploaded:
                 # It lies under the name of its type, and is to lie under another one.
                 _remove_later(database, name, item.digest)
@@ -117,7 +123,7 @@ class ContributionQueue:
                     item.digest,
                 ),
             )
-        return True
+        return "new"
 
     def reserve(self, today: date, most_a_day: int, most: int) -> tuple[Confirmed, ...]:
         """Images to send now. They are counted before they are sent: a crash never sends more.
@@ -230,6 +236,7 @@ class ContributionQueue:
                 "and uploaded = 1",
                 [(one.crop_sha256, one.name, one.slot) for one in records],
             )
+            _note(database, FULL, "")
             if tag:
                 _note(database, "tag", tag)
 
@@ -268,16 +275,19 @@ class ContributionQueue:
             database.execute("delete from notes where name != ?", (PAUSED,))
             _note(database, FORGETTING, str(install))
 
-    def _insert(self, database: sqlite3.Connection, item: Confirmed) -> bool:
-        waiting = database.execute("select count(*) from items where uploaded = 0").fetchone()[0]
-        if waiting >= MOST_WAITING:
-            return False
+    def _insert(self, database: sqlite3.Connection, item: Confirmed) -> Kept:
+        waiting, size = database.execute(
+            "select count(*), coalesce(sum(length(image)), 0) from items where uploaded = 0"
+        ).fetchone()
+        if waiting >= MOST_WAITING or size + len(item.image) > MOST_WAITING_BYTES:
+            _note(database, FULL, "yes")
+            return "full"
         database.execute(
             "insert into items (digest, kind, slot, name, ml_name, image) "
             "values (?, ?, ?, ?, ?, ?)",
             (item.digest, item.kind, item.slot, item.name, item.ml_name, item.image),
         )
-        return True
+        return "new"
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

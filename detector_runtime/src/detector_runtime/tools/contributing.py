@@ -74,6 +74,8 @@ def _lines(status: ContributionStatus) -> dict[str, str]:
         "sent": f"{status.sent} images, {status.sent_today} of them today (UTC)",
         "paused": "yes" if status.paused else "no",
     }
+    if status.full:
+        lines["full"] = "nothing more is kept until some of it was sent"
     if status.forgetting:
         lines["forgetting"] = "what was sent is still to be deleted"
     if status.waiting and not status.paused:
