@@ -23,7 +23,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from detector_runtime.checks import check, check_number
 from detector_runtime.classify.classifier import Classification, Classifier
@@ -167,6 +166,8 @@ class MatchingChain:
     def _overrides(self, pixels: Sequence[Images]) -> list[KnownName | None]:
         if not self.overrides:
             return [None] * len(pixels)
+        from PIL import Image
+
         hashes = (perceptual_hash(Image.fromarray(np.ascontiguousarray(one))) for one in pixels)
         return [self.overrides.get(one) for one in hashes]
 
