@@ -21,6 +21,7 @@ def test_a_player_looks_pauses_and_resumes(
     said = capsys.readouterr().out
     assert "waiting      1 images" in said
     assert "paused       no" in said
+    assert "next upload" not in said, "it may be at once"
     assert main(["contribute", "pause", folder]) == 0
     assert contributor.upload_now() == "paused"
     capsys.readouterr()
