@@ -22,6 +22,7 @@ from detector_runtime.contribute.queue import (
     FULL,
     PAUSED,
     SCREEN,
+    SENT_TO,
     Confirmed,
     ContributionQueue,
 )
@@ -250,11 +251,17 @@ class Contributor:
 
         Raises:
             ContributionStoreError: what was sent could not be deleted yet.
-            ContributionError: the folder cannot be used.
+            ContributionError: the folder cannot be used, or has sent to another place.
         """
         install = self._known_install()
         if install is None:
             return
+        # Deleting what another place does not have would look as if all was deleted.
+        place, sent_to = str(self._destination(install)), self._queue.noted(SENT_TO)
+        if sent_to not in ("", place):
+            raise ContributionError(
+                f"this folder has sent to {sent_to}, not to {place}", "Name that place and game."
+            )
         self._queue.forget(install)
         try:
             with self._lock.hold(patience=60):
@@ -340,7 +347,8 @@ class Contributor:
             return "nothing to send"
         # What was confirmed while the id before was being forgotten waits without one.
         install = self._known_install() or self._new_install()
-        destination = Destination(self._store, self._rules.game, install)
+        destination = self._destination(install)
+        self._queue.note(SENT_TO, str(destination))
         self._attempt(lambda: upload(self._queue, destination, today, most))
         self._told_full = False
         return "sent"
@@ -368,13 +376,16 @@ class Contributor:
         noted = self._queue.noted(FORGETTING)
         if not noted:
             return
-        destination = Destination(self._store, self._rules.game, UUID(noted))
-        self._store.delete(self._store.keys(destination.folder))
+        self._store.delete(self._store.keys(self._destination(UUID(noted)).folder))
         known = self._known_install()
         if known is not None and str(known) == noted:
             with contextlib.suppress(FileNotFoundError):
                 (self.folder / INSTALL_FILE).unlink()
+        self._queue.note(SENT_TO, "")
         self._queue.note(FORGETTING, "")
+
+    def _destination(self, install: UUID) -> Destination:
+        return Destination(self._store, self._rules.game, install)
 
     def _due_at(self) -> float:
         """When the next upload may be, in seconds since 1970."""

@@ -35,9 +35,9 @@ create table if not exists removals (name text not null, digest text not null);
 create table if not exists notes (name text primary key, value text not null);
 """
 SCREEN = "screen"
-PAUSED, FORGETTING, FULL = "paused", "forgetting", "full"
-"""Notes: whether the player wants nothing sent, the install that is being deleted, and whether
-something was not kept since the last upload."""
+PAUSED, FORGETTING, FULL, SENT_TO = "paused", "forgetting", "full", "sent to"
+"""Notes: whether the player wants nothing sent, the install that is being deleted, whether
+something was not kept since the last upload, and the place of the last one."""
 
 Kept = Literal["new", "known", "full"]
 
@@ -266,13 +266,13 @@ class ContributionQueue:
     def forget(self, install: UUID) -> None:
         """Forget all images at once, and note whose are still to be deleted where they were sent.
 
-        What was counted for days stays, and so does a pause. An upload that is under way notes
-        nothing more here.
+        What was counted for days stays, and so do a pause and the place. An upload that is under
+        way notes nothing more here.
         """
         with self._changing() as database:
             for table in ("items", "removals"):
                 database.execute(f"delete from {table}")
-            database.execute("delete from notes where name != ?", (PAUSED,))
+            database.execute("delete from notes where name not in (?, ?)", (PAUSED, SENT_TO))
             _note(database, FORGETTING, str(install))
 
     def _insert(self, database: sqlite3.Connection, item: Confirmed) -> Kept:

@@ -46,6 +46,10 @@ class Destination:
     game: str
     install: UUID
 
+    def __str__(self) -> str:
+        """For people; it holds neither credentials nor the install."""
+        return f"{self.store.place}, game {self.game}"
+
     @property
     def folder(self) -> str:
         """What all its keys begin with."""
