@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from doubles import file_server
 from doubles.classifiers import COLOURS, community_files
 from doubles.file_server import FileServer
 from doubles.publisher import Publisher
@@ -19,7 +20,7 @@ from doubles.publisher import Publisher
 from detector_runtime import ConfigurationError, ModelUpdater
 from detector_runtime.community import CommunityClassifiers, follow_community_model
 from detector_runtime.community.following import FIRST_CHECK
-from detector_runtime.errors import UpdateError
+from detector_runtime.errors import ModelLoadError, UpdateError
 from detector_runtime.updates import reloading
 
 from .conftest import Clock
@@ -169,6 +170,36 @@ def test_a_missing_classifier_of_screens_is_fetched_at_once(
     with following(watch=False) as community:
         assert community.model.screens is not None
         assert missing.is_file()
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("name", ["screen_classifier.onnx", "icon_classifier.onnx"])
+def test_without_its_classifier_of_screens_icons_are_named_until_it_is_there_again(
+    name: str,
+    tmp_path: Path,
+    publisher: Publisher,
+    server: FileServer,
+    following: Callable[..., Any],
+    updating: Updating,
+) -> None:
+    version = publish(publisher)
+    with following(watch=False):
+        pass
+    (tmp_path / "models" / "versions" / version / name).unlink()
+    server.faults[name] = file_server.cut_at(20)
+    if name == "icon_classifier.onnx":
+        with pytest.raises(ModelLoadError), following(watch=False):
+            pass
+        return
+    with following(watch=False) as community:
+        screen = np.full((90, 160, 3), 200, np.uint8)
+        assert name_of(community) == "Red Gem"
+        assert community.screen_type(screen) is None
+        community.look_for_another_model()
+        server.faults.clear()
+        assert updating().check(now=True).outcome == "updated"
+        community.look_for_another_model()
+        assert community.screen_type(screen).name == "SHIP"
 
 
 def test_a_model_that_cannot_be_used_is_not_taken(

@@ -105,7 +105,7 @@ class CommunityModel:
 
     Attributes:
         icons: classifier of icons.
-        screens: classifier of screens; None where it has none.
+        screens: classifier of screens; None where it has none, or none was opened.
         overrides: names that people agreed on, by perceptual hash.
         corrections: by slot, what each reading is to be replaced by.
     """
@@ -117,8 +117,14 @@ class CommunityModel:
     corrections: Mapping[str, Mapping[str, str]]
 
     @classmethod
-    def load(cls, folder: Path | str, options: OnnxOptions | None = None) -> CommunityModel:
+    def load(
+        cls, folder: Path | str, options: OnnxOptions | None = None, *, with_screens: bool = True
+    ) -> CommunityModel:
         """Open the model in a folder, every file verified.
+
+        Args:
+            options: how its classifiers run.
+            with_screens: whether to open its classifier of screens too, where it has one.
 
         Raises:
             CommunityModelError: incomplete, altered, or its files do not fit each other.
@@ -126,11 +132,15 @@ class CommunityModel:
         """
         folder = Path(folder)
         manifest = read_manifest(folder)
-        contents = {name: _verified(folder / name, one) for name, one in manifest.files.items()}
+        contents = {
+            name: _verified(folder / name, one)
+            for name, one in manifest.files.items()
+            if with_screens or name not in SCREEN_FILES
+        }
         icons = Classifier.load(contents[ICON_CLASSIFIER_FILE], options, kind="icon")
         _check_labels(contents[LABEL_MAP_FILE], icons, folder / LABEL_MAP_FILE)
         screens = None
-        if manifest.has_screens:
+        if SCREEN_CLASSIFIER_FILE in contents:
             screens = Classifier.load(contents[SCREEN_CLASSIFIER_FILE], options, kind="screen")
             _check_labels(contents[SCREEN_LABELS_FILE], screens, folder / SCREEN_LABELS_FILE)
         if len(icons.facts.classes) != manifest.n_classes:

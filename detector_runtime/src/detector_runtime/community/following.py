@@ -16,11 +16,17 @@ from detector_runtime.classify.classifier import Classification
 from detector_runtime.classify.community_model import CommunityModel
 from detector_runtime.classify.templates import IconTemplates
 from detector_runtime.classify.text import TextMatch
-from detector_runtime.errors import DetectorError, UpdateBusyError, UpdateError
+from detector_runtime.errors import (
+    DetectorError,
+    ModelLoadError,
+    UpdateBusyError,
+    UpdateError,
+)
 from detector_runtime.images import Color, ImageLike
 from detector_runtime.models.onnx import OnnxOptions
 from detector_runtime.system.forks import enrol
 from detector_runtime.updates.checking import UpdatePolicy
+from detector_runtime.updates.installed import InstalledModel
 from detector_runtime.updates.reloading import Watcher, stamp_of
 from detector_runtime.updates.updater import ModelUpdater
 
@@ -45,7 +51,8 @@ def follow_community_model(
     """The community model of a folder, exchanged for each newer one by itself.
 
     Where there is none yet, or a file of it is missing, it is fetched at once; else the first check
-    is 15 seconds after the start, and there is at most one a day.
+    is 15 seconds after the start, and there is at most one a day. Where nothing but a classifier of
+    screens is missing and nobody has it, icons and texts are named without it until it is there.
 
     Args:
         folder, source, channel, keys: see `ModelUpdater`.
@@ -76,6 +83,11 @@ class _InUse:
     model: CommunityModel
     chain: MatchingChain
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is used with all that it has."""
+        return self.model.screens is not None or not self.model.manifest.has_screens
+
 
 class CommunityClassifiers:
     """What a community model knows, whichever is in use. Made by `follow_community_model`.
@@ -95,7 +107,7 @@ class CommunityClassifiers:
         self._updater, self._options = updater, options
         self._templates, self._settings = templates, settings
         self._stamp = stamp_of(updater.models.current_file)
-        installed, model = updater.open_community(options)
+        installed, model = self._opened()
         self._used = self._in_use(installed.version, model, None)
         self._noted = installed.worked
         self._answered = False
@@ -139,7 +151,9 @@ class CommunityClassifiers:
         before = self._used
         try:
             installation = self._updater.models.installation()
-            if installation is None or installation.current.version == before.version:
+            if installation is None:
+                return
+            if installation.current.version == before.version and before.is_whole:
                 return
             installed, model = self._updater.open_community(self._options)
         except DetectorError as error:
@@ -184,6 +198,22 @@ class CommunityClassifiers:
         self._confirming = threading.Lock()
         self._watcher = Watcher(self, FIRST_CHECK)
         self._watcher.begin()
+
+    def _opened(self) -> tuple[InstalledModel, CommunityModel]:
+        """The model in use, without its classifier of screens where the rest alone is sound."""
+        try:
+            return self._updater.open_community(self._options)
+        except ModelLoadError as error:
+            installation = self._updater.models.installation()
+            if installation is None:
+                raise
+            folder = self._updater.models.path_of(installation.current)
+            try:
+                model = CommunityModel.load(folder, self._options, with_screens=False)
+            except ModelLoadError:
+                raise error from None
+            logger.warning("%s: no screens are told apart until it is fetched again", error.problem)
+            return installation.current, model
 
     def _in_use(self, version: str, model: CommunityModel, before: MatchingChain | None) -> _InUse:
         chain = model.chain(self._templates, self._settings)
