@@ -17,7 +17,7 @@ from doubles.classifiers import COLOURS, community_files
 from doubles.file_server import FileServer
 from doubles.publisher import Publisher
 
-from detector_runtime import ConfigurationError, ModelUpdater
+from detector_runtime import CheckResult, ConfigurationError, ModelUpdater
 from detector_runtime.community import CommunityClassifiers, follow_community_model
 from detector_runtime.community.following import FIRST_CHECK
 from detector_runtime.errors import ModelLoadError, UpdateError
@@ -256,15 +256,16 @@ def test_the_first_question_is_a_while_after_the_start_and_then_once_a_day(
     monkeypatch.setattr("detector_runtime.community.following.FIRST_CHECK", 0.1)
     assert FIRST_CHECK == 15.0
     with following() as community:
-        check, enough = community.check_if_it_is_time, threading.Event()
+        check, enough = community._updater.check, threading.Event()
 
-        def noted() -> None:
+        def noted() -> CheckResult:
             asked.append(clock.now)
-            check()
+            result = check()
             if len(asked) == 3:
                 enough.set()
+            return result
 
-        monkeypatch.setattr(community, "check_if_it_is_time", noted)
+        monkeypatch.setattr(community._updater, "check", noted)
         server.requests.clear()
         assert not asked
         assert enough.wait(20)

@@ -16,18 +16,13 @@ from detector_runtime.classify.classifier import Classification
 from detector_runtime.classify.community_model import CommunityModel
 from detector_runtime.classify.templates import IconTemplates
 from detector_runtime.classify.text import TextMatch
-from detector_runtime.errors import (
-    DetectorError,
-    ModelLoadError,
-    UpdateBusyError,
-    UpdateError,
-)
+from detector_runtime.errors import DetectorError, ModelLoadError, UpdateError
 from detector_runtime.images import Color, ImageLike
 from detector_runtime.models.onnx import OnnxOptions
 from detector_runtime.system.forks import enrol
 from detector_runtime.updates.checking import UpdatePolicy
 from detector_runtime.updates.installed import InstalledModel
-from detector_runtime.updates.reloading import Watcher, stamp_of
+from detector_runtime.updates.reloading import Watcher, is_noted_that_it_worked, stamp_of
 from detector_runtime.updates.updater import ModelUpdater
 
 FIRST_CHECK = 15.0
@@ -113,8 +108,7 @@ class CommunityClassifiers:
         self._answered = False
         self._watch = watch
         self._confirming = threading.Lock()
-        self._watcher = Watcher(self, FIRST_CHECK)
-        self._watcher.begin()
+        self._watcher = self._begun_watcher()
         enrol(self)
 
     @property
@@ -165,27 +159,11 @@ class CommunityClassifiers:
         self._noted, self._answered = installed.worked, False
         logger.info("Using community model %s", installed.name)
 
-    def check_if_it_is_time(self) -> None:
-        """Have the folder checked for a newer model, where this watches."""
-        if self._watch:
-            try:
-                self._updater.check()
-            except DetectorError as error:
-                self._watch = False
-                logger.warning("Nothing looks for newer community models: %s", error)
-
     def note_that_it_worked(self) -> None:
         """Remember that the model answered, for `ModelUpdater.rollback`."""
         if self._noted or not self._answered:
             return
-        try:
-            self._updater.note_that_it_worked(self._used.version)
-        except UpdateBusyError:
-            return
-        except DetectorError as error:
-            # A folder that this user may not write, for example: not worth a warning.
-            logger.debug("Not noted that %s worked: %s", self._used.version, error)
-        self._noted = True
+        self._noted = is_noted_that_it_worked(self._updater, self._used.version)
 
     def close(self) -> None:
         """Ends the thread and frees the model; this is of no use afterwards."""
@@ -196,8 +174,12 @@ class CommunityClassifiers:
     def after_fork(self) -> None:
         """Goes on in a forked process, with a thread of its own."""
         self._confirming = threading.Lock()
-        self._watcher = Watcher(self, FIRST_CHECK)
-        self._watcher.begin()
+        self._watcher = self._begun_watcher()
+
+    def _begun_watcher(self) -> Watcher:
+        watcher = Watcher(self, self._updater, asks=self._watch, first_check=FIRST_CHECK)
+        watcher.begin()
+        return watcher
 
     def _opened(self) -> tuple[InstalledModel, CommunityModel]:
         """The model in use, without its classifier of screens where the rest alone is sound."""
