@@ -3,8 +3,8 @@
 Three steps, the first that knows answers:
 
 1. `valid`: it is one of the texts that are valid there; nothing is changed then.
-2. `correction`: people corrected exactly this reading before; or one that differs in capitals alone,
-   where all such readings became one text.
+2. `correction`: people corrected exactly this reading before; or one that differs in capitals
+   alone, where all such readings became one text.
 3. `fuzzy`: one valid text is similar enough, and no other nearly as much.
 """
 
