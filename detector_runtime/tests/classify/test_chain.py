@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from doubles.classifiers import write_classifier
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from detector_runtime.classify.chain import ChainSettings, IconMatch, MatchingChain
@@ -40,6 +43,20 @@ def sure_classifier(classifier_file: MakeFile) -> Classifier:
     return Classifier.load(classifier_file(colours=mean_colours(NAMES, ICONS), sharpness=200_000.0))
 
 
+@pytest.fixture(scope="module")
+def classifiers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Classifier]]:
+    """From one that knows nothing to one that is certain; each doubts what is below 0.9."""
+    file = tmp_path_factory.mktemp("classifiers") / "icon_classifier.onnx"
+    colours, doubts = mean_colours(NAMES, ICONS), {"min_confidence": "0.9"}
+    opened = [
+        Classifier.load(write_classifier(file, colours, sharpness=one, changes=doubts))
+        for one in (0.01, 100.0, 1_000.0, 200_000.0)
+    ]
+    yield opened
+    for one in opened:
+        one.close()
+
+
 def only(chain: MatchingChain, icon: np.ndarray) -> IconMatch:
     (found,) = chain.match([icon])
     return found
@@ -67,6 +84,37 @@ def test_one_step_alone_does_not_outvote_an_override_but_makes_it_doubtful() -> 
     assert [name for name, _ in found.alternatives] == [NAMES[4], NAMES[20]]
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    icon=st.integers(0, 31),
+    believed=st.floats(0, 1),
+    known=st.floats(0, 1),
+    classifier=st.integers(0, 3),
+    templates=st.sampled_from([0, 6, 30]),
+)
+def test_a_name_is_as_likely_as_was_asked_for_and_the_best_guess_comes_first(
+    classifiers: list[Classifier],
+    icon: int,
+    believed: float,
+    known: float,
+    classifier: int,
+    templates: int,
+) -> None:
+    image = [*ICONS, drawn_icon(77), drawn_icon(88)][icon]
+    overrides = {hash_of(image): KnownName(name=NAMES[20], votes=1, confidence=believed)}
+    chain = MatchingChain(
+        IconTemplates.of(NAMES[:templates], ICONS[:templates]) if templates else None,
+        classifiers[classifier],
+        overrides,
+        ChainSettings(sure=max(known, 0.95), known=known),
+    )
+    found = only(chain, image)
+    if found.name is None:
+        assert found.confidence == found.alternatives[0][1]
+    else:
+        assert found.confidence >= known
+
+
 def test_an_override_stands_against_steps_that_are_not_sure(classifier_file: MakeFile) -> None:
     known = {hash_of(ICONS[29]): KnownName(name=NAMES[20], votes=9, confidence=0.999)}
     few = IconTemplates.of(NAMES[:6], ICONS[:6])
@@ -90,6 +138,8 @@ def test_an_override_is_all_there_is_without_icons_and_classifier() -> None:
     chain = MatchingChain(overrides=known)
     assert only(chain, ICONS[4]).step == "override"
     assert only(chain, ICONS[5]) == IconMatch(None, 0.0, None)
+    doubtful = MatchingChain(overrides=known, settings=ChainSettings(sure=1.0, known=0.99))
+    assert only(doubtful, ICONS[4]) == IconMatch(None, 0.95, None, (("Phaser", 0.95),))
 
 
 def test_reference_icons_answer_where_they_are_sure() -> None:

@@ -180,6 +180,8 @@ class MatchingChain:
         if not len(nearest) or self.templates.names[nearest[0]] != override.name:
             return None
         confidence = either(override.confidence, COARSE_TRUST)
+        if confidence < self.settings.known:
+            return None
         return IconMatch(override.name, confidence, "override")
 
     def _look(
@@ -246,9 +248,11 @@ class MatchingChain:
             confidence = override.confidence
             if best is not None:
                 confidence = either(confidence, best.confidence)
-            return IconMatch(override.name, confidence, "override", best.others if best else ())
-        guesses = {guess.name: guess.confidence for guess in both}
-        agreed = len(both) == 2 and len(guesses) == 1
+            others = best.others if best else ()
+            if confidence < self.settings.known:
+                return IconMatch(None, confidence, None, ((override.name, confidence), *others))
+            return IconMatch(override.name, confidence, "override", others)
+        agreed = len(both) == 2 and both[0].name == both[1].name
         if agreed and best.confidence >= max(self.settings.sure, override.confidence):
             return IconMatch(
                 best.name,
@@ -258,11 +262,18 @@ class MatchingChain:
                 outvoted=override.name,
             )
         confidence = against(override.confidence, best.confidence)
-        others = tuple((name, one) for name, one in guesses.items() if name != override.name)
+        others = (
+            (best.name, best.confidence),
+            *(
+                (one.name, one.confidence)
+                for one in both
+                if one.name not in (best.name, override.name)
+            ),
+        )
         if confidence >= self.settings.known:
             return IconMatch(override.name, confidence, "override", others)
-        doubtful = (*others, (override.name, confidence))
-        return IconMatch(None, best.confidence, None, doubtful)
+        doubtful = sorted((*others, (override.name, confidence)), key=lambda one: -one[1])
+        return IconMatch(None, doubtful[0][1], None, tuple(doubtful))
 
     def _by_example(self, icon: Images, unknown: IconMatch) -> IconMatch:
         example = self._examples.match(icon)[0]
