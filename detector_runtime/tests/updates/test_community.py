@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from detector_runtime import CheckResult, ConfigurationError, ModelUpdater
 from detector_runtime.community import CommunityClassifiers, follow_community_model
 from detector_runtime.community.following import FIRST_CHECK
 from detector_runtime.errors import ModelLoadError, UpdateError
+from detector_runtime.system.files import FolderLock
 from detector_runtime.updates import reloading
 
 from .conftest import Clock
@@ -200,6 +201,50 @@ def test_without_its_classifier_of_screens_icons_are_named_until_it_is_there_aga
         assert updating().check(now=True).outcome == "updated"
         community.look_for_another_model()
         assert community.screen_type(screen).name == "SHIP"
+
+
+def test_a_model_that_another_program_is_fetching_is_waited_for(
+    tmp_path: Path,
+    publisher: Publisher,
+    following: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("detector_runtime.updates.updater.CHECK_PATIENCE", 0.0)
+    publish(publisher)
+    found: list[str | None] = []
+
+    def follow() -> None:
+        with following(watch=False) as community:
+            found.append(name_of(community))
+
+    waiting = threading.Thread(target=follow)
+    with FolderLock(tmp_path / "models").hold():
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+    waiting.join(20)
+    assert found == ["Red Gem"]
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_what_nobody_is_followed_for_works_without_its_classifier_of_screens(
+    busy: bool, tmp_path: Path, updating: Updating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for name, content in community_files().items():
+        (own / name).write_bytes(content)
+    used = updating().use(own)
+    folder = tmp_path / "models"
+    (folder / "versions" / used.version / "screen_classifier.onnx").unlink()
+    if busy:
+        monkeypatch.setattr("detector_runtime.updates.updater.PATIENCE", 0.0)
+        monkeypatch.setattr("detector_runtime.community.following.FIRST_PATIENCE", 0.0)
+    with FolderLock(folder).hold() if busy else nullcontext():
+        community = follow_community_model(folder, watch=False)
+    assert name_of(community) == "Red Gem"
+    assert community.model.screens is None
+    community.close()
 
 
 def test_a_model_that_cannot_be_used_is_not_taken(

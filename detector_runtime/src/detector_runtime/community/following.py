@@ -16,14 +16,19 @@ from detector_runtime.classify.classifier import Classification
 from detector_runtime.classify.community_model import CommunityModel
 from detector_runtime.classify.templates import IconTemplates
 from detector_runtime.classify.text import TextMatch
-from detector_runtime.errors import DetectorError, ModelLoadError, UpdateError
+from detector_runtime.errors import (
+    ConfigurationError,
+    DetectorError,
+    ModelLoadError,
+    UpdateError,
+)
 from detector_runtime.images import Color, ImageLike
 from detector_runtime.models.onnx import OnnxOptions
 from detector_runtime.system.forks import enrol
 from detector_runtime.updates.checking import UpdatePolicy
 from detector_runtime.updates.installed import InstalledModel
 from detector_runtime.updates.reloading import Watcher, is_noted_that_it_worked, stamp_of
-from detector_runtime.updates.updater import ModelUpdater
+from detector_runtime.updates.updater import FIRST_PATIENCE, ModelUpdater
 
 FIRST_CHECK = 15.0
 """Seconds after the start before anybody is asked for a newer model: a program starts first."""
@@ -185,7 +190,7 @@ class CommunityClassifiers:
         """The model in use, without its classifier of screens where the rest alone is sound."""
         try:
             return self._updater.open_community(self._options)
-        except ModelLoadError as error:
+        except (ModelLoadError, UpdateError) as error:
             installation = self._updater.models.installation()
             if installation is None:
                 raise
@@ -194,7 +199,7 @@ class CommunityClassifiers:
                 model = CommunityModel.load(folder, self._options, with_screens=False)
             except ModelLoadError:
                 raise error from None
-            logger.warning("%s: no screens are told apart until it is fetched again", error.problem)
+            logger.warning("No screens are told apart: %s", error)
             return installation.current, model
 
     def _in_use(self, version: str, model: CommunityModel, before: MatchingChain | None) -> _InUse:
@@ -207,13 +212,22 @@ class CommunityClassifiers:
 def _make_whole(updater: ModelUpdater) -> None:
     """Fetch at once what is missing, a classifier of screens for example.
 
+    Where another program is fetching it, that is waited for.
+
     Raises:
         UpdateError: there is no model at all, and none could be fetched.
+        ConfigurationError: nor does anything say from where.
     """
     installation = updater.models.installation()
     if installation is not None and updater.models.holds(installation.current):
         return
-    result = updater.check(now=True)
+    try:
+        result = updater.check(now=True, patience=FIRST_PATIENCE)
+    except ConfigurationError:
+        # A model of the user's own, for example, in a folder that follows nobody.
+        if installation is None:
+            raise
+        return
     if updater.models.installation() is None:
         raise result.error or UpdateError(
             f"there is no community model in {updater.models.folder}: {result.message}",
