@@ -50,7 +50,7 @@ def classifiers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Class
     colours, doubts = mean_colours(NAMES, ICONS), {"min_confidence": "0.9"}
     opened = [
         Classifier.load(write_classifier(file, colours, sharpness=one, changes=doubts))
-        for one in (0.01, 100.0, 1_000.0, 200_000.0)
+        for one in (0.01, 500.0, 1_000.0, 200_000.0)
     ]
     yield opened
     for one in opened:
@@ -156,6 +156,23 @@ def test_the_classifier_answers_where_there_is_no_reference(
     found = only(MatchingChain(few, sure_classifier), ICONS[20])
     assert (found.name, found.step) == (NAMES[20], "classifier")
     assert found.confidence > 0.9
+
+
+def test_a_classifier_that_doubts_a_name_takes_nothing_from_reference_icons_that_agree(
+    classifiers: list[Classifier],
+) -> None:
+    noise = np.random.default_rng(0).normal(0, 50, ICONS[4].shape)
+    worn = np.clip(ICONS[4] + noise, 0, 255).astype(np.uint8)
+    alone, doubt = only(MatchingChain(TEMPLATES), worn), classifiers[1].classify([worn])[0]
+    assert (alone.name, alone.step) == (NAMES[4], "template")
+    assert doubt.name is None
+    assert doubt.alternatives[0][0] == NAMES[4]
+    assert doubt.confidence > alone.confidence, "the surer one alone would not be believed"
+    found = only(MatchingChain(TEMPLATES, classifiers[1]), worn)
+    assert (found.name, found.step) == (NAMES[4], "template")
+    assert found.confidence > alone.confidence
+    few = IconTemplates.of(NAMES[:3], ICONS[:3])
+    assert only(MatchingChain(few, classifiers[1]), worn).name is None
 
 
 def test_examples_answer_only_where_the_others_do_not_know(sure_classifier: Classifier) -> None:

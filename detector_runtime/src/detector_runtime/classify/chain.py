@@ -18,7 +18,7 @@ first one's (`confidence.against`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -230,9 +230,12 @@ class MatchingChain:
         if best is None:
             return IconMatch(None, 0.0, None)
         knows = classification is None or classification.name is not None
-        believed = best.confidence >= self.settings.known
-        if believed and (knows or best.step != "classifier"):
+        known = self.settings.known
+        if best.confidence >= known and (knows or best.step != "classifier"):
             return _answer(best)
+        # What the reference icons alone would say is not doubtful because a network agrees.
+        if template is not None and template.name == best.name and template.confidence >= known:
+            return _answer(replace(best, step="template"))
         guesses = ((best.name, best.confidence), *best.others)
         return IconMatch(None, best.confidence, None, guesses[: ALTERNATIVES + 1])
 
