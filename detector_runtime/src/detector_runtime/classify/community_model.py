@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,6 +115,7 @@ class CommunityModel:
     screens: Classifier | None
     overrides: Mapping[str, KnownName]
     corrections: Mapping[str, Mapping[str, str]]
+    _matchers: dict[str, TextMatcher] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(
@@ -164,13 +165,19 @@ class CommunityModel:
         return MatchingChain(templates, self.icons, self.overrides, settings or ChainSettings())
 
     def texts(self, slot: str, valid: Sequence[str] = ()) -> TextMatcher:
-        """What reads the texts of a slot.
+        """What reads the texts of a slot; the same one for as long as the same are valid.
 
         Args:
             slot: as the game's pack calls it.
             valid: texts that are valid there; empty where all are.
         """
-        return TextMatcher(valid, self.corrections.get(slot, {}))
+        texts = tuple(valid)
+        made = self._matchers.get(slot)
+        if made is None or made.valid != texts:
+            # To make one takes fifty times as long as to ask it.
+            made = TextMatcher(texts, self.corrections.get(slot, {}))
+            self._matchers[slot] = made
+        return made
 
     def try_out(self) -> None:
         """Have every classifier look at an image of noise.
