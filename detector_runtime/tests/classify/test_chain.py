@@ -125,6 +125,27 @@ def test_an_override_stands_against_steps_that_are_not_sure(classifier_file: Mak
     assert found.alternatives
 
 
+def test_where_more_is_asked_for_than_a_coarse_look_gives_the_icons_are_compared_in_detail() -> (
+    None
+):
+    known = {hash_of(ICONS[4]): KnownName(name=NAMES[4], votes=1, confidence=0.3)}
+    strict = ChainSettings(sure=0.99, known=0.99)
+    found = only(MatchingChain(TEMPLATES, None, known, strict), ICONS[4])
+    assert (found.name, found.step) == (NAMES[4], "override")
+    assert found.confidence > 0.99
+
+
+def test_a_doubtful_override_is_the_best_guess_where_nothing_is_likelier(
+    classifiers: list[Classifier],
+) -> None:
+    known = {hash_of(ICONS[29]): KnownName(name=NAMES[20], votes=1, confidence=0.4)}
+    few = IconTemplates.of(NAMES[:6], ICONS[:6])
+    found = only(MatchingChain(few, classifiers[0], known), ICONS[29])
+    assert found.name is None
+    assert found.alternatives[0] == (NAMES[20], found.confidence)
+    assert len(found.alternatives) > 1
+
+
 def test_a_hash_that_look_alikes_share_does_not_name_the_wrong_one(
     sure_classifier: Classifier,
 ) -> None:
@@ -185,6 +206,15 @@ def test_examples_answer_only_where_the_others_do_not_know(sure_classifier: Clas
     found = only(chain, stranger)
     assert (found.name, found.step) == ("New Thing", "example")
     assert only(chain, ICONS[2]).name == NAMES[2]
+
+
+def test_the_oldest_examples_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detector_runtime.classify.chain.MOST_EXAMPLES", 2)
+    chain = MatchingChain()
+    strangers = [drawn_icon(family) for family in (77, 78, 79)]
+    for number, stranger in enumerate(strangers):
+        chain.confirm(f"New {number}", stranger)
+    assert [only(chain, one).name for one in strangers] == [None, "New 1", "New 2"]
 
 
 def test_what_nobody_knows_has_no_name_but_guesses() -> None:
