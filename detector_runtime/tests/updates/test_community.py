@@ -23,6 +23,7 @@ from detector_runtime.community.following import FIRST_CHECK
 from detector_runtime.errors import ModelLoadError, UpdateError
 from detector_runtime.system.files import FolderLock
 from detector_runtime.updates import reloading
+from detector_runtime.updates.installed import ModelFolder
 
 from .conftest import Clock
 
@@ -116,6 +117,19 @@ def test_a_newer_model_is_used_without_losing_a_call_or_an_example(
         assert not failures
         assert answers == {"Red Gem", "Ruby"}
         assert community.match([stranger])[0].step == "example"
+
+
+def test_a_model_counts_as_one_that_worked_when_it_has_answered(
+    tmp_path: Path, publisher: Publisher, following: Callable[..., Any]
+) -> None:
+    publish(publisher)
+    models = ModelFolder(tmp_path / "models")
+    with following(watch=False) as community:
+        community.note_that_it_worked()
+        assert not models.installation().current.worked
+        name_of(community)
+        community.note_that_it_worked()
+        assert waited_for(lambda: models.installation().current.worked)
 
 
 def test_going_back_is_followed_too(
@@ -296,24 +310,25 @@ def test_the_first_question_is_a_while_after_the_start_and_then_once_a_day(
     with following(watch=False):
         pass
     asked: list[float] = []
+    check, enough = ModelUpdater.check, threading.Event()
+
+    def noted(updater: ModelUpdater, **settings: Any) -> CheckResult:
+        asked.append(time.monotonic())
+        result = check(updater, **settings)
+        if len(asked) == 3:
+            enough.set()
+        return result
+
+    monkeypatch.setattr(ModelUpdater, "check", noted)
     monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.001)
     monkeypatch.setattr(reloading, "ASK_SECONDS", 0.05)
-    monkeypatch.setattr("detector_runtime.community.following.FIRST_CHECK", 0.1)
+    monkeypatch.setattr("detector_runtime.community.following.FIRST_CHECK", 0.3)
     assert FIRST_CHECK == 15.0
-    with following() as community:
-        check, enough = community._updater.check, threading.Event()
-
-        def noted() -> CheckResult:
-            asked.append(clock.now)
-            result = check()
-            if len(asked) == 3:
-                enough.set()
-            return result
-
-        monkeypatch.setattr(community._updater, "check", noted)
-        server.requests.clear()
-        assert not asked
+    server.requests.clear()
+    began = time.monotonic()
+    with following():
         assert enough.wait(20)
+        assert asked[0] - began > 0.29
         # It was asked whether it is time; nobody was asked for a model, for it is not.
         assert not server.requests
         clock.now += 25 * 3600
