@@ -124,12 +124,16 @@ def test_a_model_counts_as_one_that_worked_when_it_has_answered(
 ) -> None:
     publish(publisher)
     models = ModelFolder(tmp_path / "models")
+
+    def worked() -> bool:
+        return models.installation().current.worked
+
     with following(watch=False) as community:
         community.note_that_it_worked()
-        assert not models.installation().current.worked
+        assert not waited_for(worked, seconds=0.3)
         name_of(community)
         community.note_that_it_worked()
-        assert waited_for(lambda: models.installation().current.worked)
+        assert waited_for(worked)
 
 
 def test_going_back_is_followed_too(
