@@ -219,9 +219,11 @@ class ArtifactStore:
             return False
         artifact = self._artifact(record.version)
         try:
-            if self.remote.holds(record) and about_to_report:
+            is_there = self.remote.holds(record)
+            if is_there and about_to_report:
                 self.remote.announce_use(record.data_version, self.report)
-            if self.remote.holds(record):
+                is_there = self.remote.holds(record)  # who was removing it has ended by now
+            if is_there:
                 return False
             self.remote.upload(record, artifact.path, artifact.manifest, self.report)
         except ObjectStoreError as error:
