@@ -154,7 +154,7 @@ def contents_of(remote: RemoteArtifacts, report: Report) -> StoreContents:
         return StoredVersion(
             tuple(listed[version]),
             remote.stored(version),
-            remote.records_of(version),
+            remote.records_among([one.key for one in listed[version]], version),
             tuple(uses.get(version, ())),
         )
 

@@ -455,6 +455,20 @@ def test_what_nothing_refers_to_goes_and_blocks_that_others_name_stay(
     assert fresh.find_build("toy/one", None, library.records["one"].recipe.input_key) is None
 
 
+def test_the_store_is_listed_once_for_all_versions(library: Library, objects: FolderStore) -> None:
+    listed: list[str] = []
+
+    class Counted(FolderStore):
+        def listing(self, prefix: str = "", most: int | None = None) -> Iterator[ObjectListing]:
+            listed.append(prefix)
+            return super().listing(prefix, most)
+
+    uploaded(library, objects, "one", "two", "made")
+    contents = contents_of(RemoteArtifacts(Counted(objects.root)), silent)
+    assert [len(one.records) for one in contents.versions.values()] == [1, 1, 1]
+    assert sorted(listed) == ["blocks/", "uses/", "versions/"]
+
+
 def test_what_is_young_or_was_just_found_stays(library: Library, objects: FolderStore) -> None:
     (one,) = uploaded(library, objects, "one")
     assert collected(objects).removals == ()
