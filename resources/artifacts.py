@@ -303,9 +303,7 @@ class ArtifactStore:
             manifest = _parsed(home / "manifest.json", Manifest)
             if manifest is None:
                 return False
-            version = self._version_in(home, manifest)
-            read = (_read_record(file) for file in self._record_files(version))
-            records = tuple(r for r in read if r and r.version == version)
+            records = self._records_here(self._version_in(home, manifest))
             return bool(records) and remote.holds_whole(records, block_sizes())
 
         # What cannot be dropped for now, as without a network, is dropped another time.
@@ -364,8 +362,7 @@ class ArtifactStore:
         What was changed is named by `problems_of`. The object store is asked where there is none
         here.
         """
-        records = (self._believed(file) for file in self._record_files(version))
-        found = tuple(r for r in records if r and r.version == version)
+        found = [r for r in self._records_here(version) if not self._is_forged(r)]
         return tuple(
             sorted(found or self._keep_records(version), key=lambda record: record.made_at)
         )
@@ -421,18 +418,17 @@ class ArtifactStore:
         record here is.
         """
         claims = {file: _parsed(file, Provenance) for file in self._record_files(version)}
-        concerned = [
-            file
+        concerned = {
+            file: claim
             for file, claim in claims.items()
             if claim is None or claim.data_version == version.data_version
-        ]
-        for file in concerned:
-            record = _read_record(file)
-            if record is None:
+        }
+        for file, claim in concerned.items():
+            if claim is None or not _is_filed_in(file, claim):
                 yield f"{file}: the record was changed after the build"
-            elif record.version != version:
-                yield f"{file}: the record is that of {record.version}"
-            elif self._is_forged(record):
+            elif claim.version != version:
+                yield f"{file}: the record is that of {claim.version}"
+            elif self._is_forged(claim):
                 yield f"{file}: {_WRONG_SIGNATURE}"
         if self.remote is not None and not concerned:
             for record in self.remote.records_of(version.data_version):
@@ -544,6 +540,11 @@ class ArtifactStore:
         folder = self._asset_folder(version.asset, version.partition)
         return sorted(folder.glob("builds/*.json"))
 
+    def _records_here(self, version: ArtifactVersion) -> tuple[Provenance, ...]:
+        """What is recorded on this machine of a version, whoever has signed it."""
+        read = (_read_record(file) for file in self._record_files(version))
+        return tuple(r for r in read if r and r.version == version)
+
     def _version_in(self, home: Path, manifest: Manifest) -> ArtifactVersion:
         """The version that a directory holds, or should hold if its manifest was changed."""
         name, _, partition = home.parent.name.partition("@")
@@ -627,7 +628,11 @@ def _is_young(home: Path) -> bool:
 def _read_record(file: Path) -> Provenance | None:
     """A record that is filed under the key of its own recipe; any other was changed."""
     record = _parsed(file, Provenance)
-    return record if record is not None and record.recipe.input_key == file.stem else None
+    return record if record is not None and _is_filed_in(file, record) else None
+
+
+def _is_filed_in(file: Path, record: Provenance) -> bool:
+    return record.recipe.input_key == file.stem
 
 
 def _parsed(file: Path, kind: type[Parsed]) -> Parsed | None:
