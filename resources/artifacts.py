@@ -37,7 +37,7 @@ from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion, Provenance, asset_name
 from pipeline.release.lineage.signed_records import SignatureState, signature_state
 from resources.files import last_touched, remove_tree, size_of
-from resources.keys.record_keys import RecordKeys
+from resources.keys.record_keys import RecordKeyError, RecordKeys
 from resources.local_artifacts.dropping import bytes_of, copies_of, drop_least_used, opened_now
 from resources.local_artifacts.in_use import filling, use
 from resources.object_store.base import ObjectStoreError
@@ -497,7 +497,7 @@ class ArtifactStore:
         """
         for removal in removals:
             remove_tree(removal.path)
-        with suppress(ObjectStoreError):  # then nobody can say which records are of use
+        with suppress(ObjectStoreError, RecordKeyError):  # nobody can say which records are of use
             self._remove_records(self.remote.versions() if self.remote else set())
         for home in self._homes():
             _protect(home)
@@ -505,11 +505,11 @@ class ArtifactStore:
     def _remove_records(self, elsewhere: set[str]) -> None:
         """Those of versions that are neither here nor among these data versions."""
         for file in self.root.glob("*/*/builds/*.json"):
-            record = _parsed(file, Provenance)
-            # One that cannot be read may be another version's, of an artifact that is in use.
+            record = _read_record(file)
+            # One that was changed may be another version's, of an artifact that is in use.
             if record is None or record.data_version in elsewhere:
                 continue
-            if not self._artifact(record.version).home.exists():
+            if not self._artifact(record.version).home.exists() and not self._is_forged(record):
                 file.unlink()
 
     def _artifact(self, version: ArtifactVersion) -> Artifact:
