@@ -281,7 +281,11 @@ class ArtifactStore:
         return artifact
 
     def _used(self, version: ArtifactVersion) -> Artifact:
-        """A version, here or not, which nobody drops as long as this process lives."""
+        """A version, here or not, which nobody drops as long as this process lives.
+
+        It is said without an object store too: a process that has one, and a limit, may drop what
+        lies here, and this one could not fetch it again.
+        """
         artifact = self._artifact(version)
         with _disk_errors_explained(self.root):
             use(self.root, artifact.home)

@@ -80,6 +80,17 @@ def test_one_that_alone_exceeds_the_limit_is_whole_while_it_is_used(tmp_path: Pa
     assert not store.is_here(a)
 
 
+def test_what_a_process_without_the_bucket_has_open_is_not_dropped(tmp_path: Path) -> None:
+    a = build(machine(tmp_path, None), "a")
+    alone = ArtifactStore(tmp_path / "store")
+    with used_for_a_while():
+        assert alone.open(a).is_whole
+        build(machine(tmp_path, 0), "b")
+        assert alone.is_here(a)
+    build(machine(tmp_path, 0), "c")
+    assert not alone.is_here(a)
+
+
 def test_what_is_only_here_stays(tmp_path: Path) -> None:
     alone = ArtifactStore(tmp_path / "store", cache_bytes=0)
     a, b = build(alone, "a"), build(alone, "b")
