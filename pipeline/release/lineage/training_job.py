@@ -1,9 +1,8 @@
 """Which job made weights: its program, on which kind of host, when, and what it cost.
 
 All of it is read from the artifact, of which the audit has verified every file: `trained_weights`,
-`icon_classifier` or `screen_classifier`.
-Whose machine it was is nobody's business who gets a model: names and addresses of machines, and ids
-of leases, are left out.
+`icon_classifier` or `screen_classifier`. Whose machine it was is nobody's business who gets a
+model: names and addresses of machines, and ids of leases, are left out.
 """
 
 from __future__ import annotations
