@@ -502,18 +502,19 @@ class ArtifactStore:
         for removal in removals:
             remove_tree(removal.path)
         with suppress(ObjectStoreError, RecordKeyError):  # nobody can say which records are of use
-            self._remove_records(self.remote.versions() if self.remote else set())
+            self._remove_records()
         for home in self._homes():
             _protect(home)
 
-    def _remove_records(self, elsewhere: set[str]) -> None:
-        """Those of versions that are neither here nor among these data versions."""
+    def _remove_records(self) -> None:
+        """Those of versions that are neither here nor in the object store."""
+        elsewhere = cache(self.remote.versions if self.remote else set[str])
         for file in self.root.glob("*/*/builds/*.json"):
             record = _read_record(file)
             # One that was changed may be another version's, of an artifact that is in use.
-            if record is None or record.data_version in elsewhere:
+            if record is None or self._artifact(record.version).home.exists():
                 continue
-            if not self._artifact(record.version).home.exists() and not self._is_forged(record):
+            if record.data_version not in elsewhere() and not self._is_forged(record):
                 file.unlink()
 
     def _artifact(self, version: ArtifactVersion) -> Artifact:
