@@ -69,6 +69,17 @@ def test_the_least_recently_opened_is_dropped_and_fetched_again(tmp_path: Path) 
             assert store.find_build(record.recipe.asset, None, record.recipe.input_key) == record
 
 
+def test_opening_one_makes_it_the_last_to_go(tmp_path: Path) -> None:
+    store = machine(tmp_path, 2 * SIZE + SLACK)
+    a, b = build(store, "a"), build(store, "b")
+    opened(store, a, at=1)
+    opened(store, b, at=2)
+    with used_for_a_while():
+        store.open(a)
+    c = build(store, "c")
+    assert here(store, a, b, c) == [True, False, True]
+
+
 def test_one_that_alone_exceeds_the_limit_is_whole_while_it_is_used(tmp_path: Path) -> None:
     store = machine(tmp_path, 0)
     a = build(store, "a")
