@@ -15,7 +15,7 @@ import dagster as dg
 import pytest
 import yaml
 from detector_runtime.models.training_scale import TrainingScale
-from doubles.artifacts import RENTED, write_training_set_files
+from doubles.artifacts import RENTED_BILL, write_training_set_files
 from doubles.pages import shown
 from doubles.processes import is_alive, wait_until
 from PIL import Image
@@ -209,10 +209,10 @@ def test_plots_are_kept_and_the_most_telling_ones_shown_small(
 
 
 def test_a_rented_host_shows_its_price_and_all_its_leases() -> None:
-    shown = show_bill(RENTED.model_copy(update={"leases": RENTED.leases * 2}))
-    assert (shown["provider"], shown["host"]) == ("runpod", "pod-k3j4")
-    assert (shown["gpu"], shown["usd_per_hour"]) == ("NVIDIA H200", 3.6)
-    assert (shown["leased_seconds"], shown["cost_usd"]) == (4500.0, 4.1)
+    bill = RENTED_BILL.model_copy(update={"leases": RENTED_BILL.leases * 2})
+    shown = show_bill(bill)
+    assert (shown["provider"], shown["host"], shown["gpu"]) == ("runpod", "pod-k3j4", "NVIDIA H200")
+    assert (shown["usd_per_hour"], shown["leased_seconds"], shown["cost_usd"]) == (3.6, 4500.0, 4.1)
     assert shown["cost_is"] == "billed"
     assert str(shown["leases"].value).count("lease-17") == 2
 

@@ -23,7 +23,7 @@ from resources.keys.record_keys import RecordKeys
 CLOSE = ParityReport(
     images=1, detections=1, matched=1, unmatched=0, max_box_pixels=0.0, max_score_difference=0.0
 )
-RENTED = Bill(
+RENTED_BILL = Bill(
     provider="runpod",
     host="pod-k3j4",
     gpu="NVIDIA H200",
@@ -44,7 +44,7 @@ RENTED = Bill(
         ),
     ),
 )
-"""Of a training on a rented host: what only its owner may know stands in it too."""
+"""Of a job for which one host was rented."""
 
 
 def recorded(recipe: Recipe, keys: RecordKeys | None = None) -> Callable[[str], Provenance]:
