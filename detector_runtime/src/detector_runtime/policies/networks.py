@@ -68,7 +68,7 @@ class ActLogits:
 
 
 class PolicyNetworks:
-    """Three sessions of onnxruntime."""
+    """Three sessions of onnxruntime. A process that was forked opens its own."""
 
     def __init__(self, sessions: dict[str, Any], delay: int) -> None:
         self._sessions = sessions
