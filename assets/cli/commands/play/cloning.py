@@ -28,7 +28,7 @@ def clone(
     out: Annotated[Path, typer.Option(help="Folder of the policies.")] = Path("policies"),
     player: Annotated[str, typer.Option(help="Whom to learn from.")] = "scripted_l5",
     opponent: Annotated[str, typer.Option(help=OPPONENT)] = "scripted_l3",
-    games: Annotated[int, typer.Option(help="Games to learn from.")] = 80,
+    games: Annotated[int, typer.Option(help="Games to learn from.")] = 100,
     preset: Annotated[
         str, typer.Option(help="How long to train: brief, quick, small, standard or large.")
     ] = "brief",
@@ -40,7 +40,7 @@ def clone(
 ) -> None:
     """Clone three policies from games of a scripted player; goes on where it was interrupted.
 
-    Example: `outpost play clone --games 80 --out policies`
+    Example: `outpost play clone --games 100 --out policies`
     """
     from assets.core.terminal import progress_shown
     from assets.operations.cloned_policies import Play, clone_policies, settings_of
