@@ -33,7 +33,10 @@ def clone(
         str, typer.Option(help="How long to train: brief, quick, small, standard or large.")
     ] = "brief",
     delay: Annotated[
-        int, typer.Option(help="Ticks by which it will see late; a second has 20.", min=0, max=40)
+        int,
+        typer.Option(
+            help="Ticks by which what it sees will be late; a second has 20.", min=0, max=40
+        ),
     ] = 0,
     seed: Annotated[int, typer.Option(help="Of the games and of the training.", min=0)] = 1000,
     as_json: Json = False,

@@ -151,26 +151,6 @@ def test_a_player_plays_one_game_as_among_others(moments: Examples, folder: Path
     assert alone.shape == (1, 5)
 
 
-def test_a_delay_is_kept_in_play(moments: Examples, tmp_path: Path, tiny: CloneSettings) -> None:
-    for role in ROLES:
-        export_policy(build_network(role, tiny), 3, tmp_path)
-    networks = PolicyNetworks.load(tmp_path)
-    assert networks.delay == 3
-    seen: list[int] = []
-    asked = networks.acts
-
-    def watched(features, goals, targets):
-        seen.append(round(float(features.status[0, :18].sum()) * 200))
-        return asked(features, goals, targets)
-
-    networks.acts = watched
-    player, status = PolicyPlayer(networks), moments.status[0].copy()
-    for tick in range(8):
-        status[0] = tick
-        player.act(moments.entities[0], status.copy())
-    assert seen == [0, 0, 0, 0, 1, 2, 3, 4]
-
-
 def test_files_that_are_no_policies_are_refused(folder: Path, tiny: CloneSettings) -> None:
     tactician = onnx_file(folder, "tactician")
     whole = tactician.read_bytes()
