@@ -150,8 +150,9 @@ def test_a_model_of_one_s_own_is_used_until_a_published_one_is_newer(
     updating().check(now=True)
     assert updating().use(own).name == "blocks-community mine"
     publish(publisher, screens=False)
-    result = updating(own_models="replace older").check(now=True)
     with following(watch=False) as community:
+        result = community._updater.check(now=True)
+        community.look_for_another_model()
         if trained == "before":
             assert (result.outcome, name_of(community)) == ("updated", "Red Gem")
         else:
@@ -222,21 +223,22 @@ def test_the_first_question_is_a_while_after_the_start_and_then_once_a_day(
     asked: list[float] = []
     monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.001)
     monkeypatch.setattr(reloading, "ASK_SECONDS", 0.05)
-    monkeypatch.setattr("detector_runtime.community.following.FIRST_CHECK", 0.1)
+    monkeypatch.setattr("detector_runtime.community.following.FIRST_CHECK", 0.3)
     assert FIRST_CHECK == 15.0
-    with following() as community:
-        check, enough = community.check_if_it_is_time, threading.Event()
+    check, enough = CommunityClassifiers.check_if_it_is_time, threading.Event()
 
-        def noted() -> None:
-            asked.append(clock.now)
-            check()
-            if len(asked) == 3:
-                enough.set()
+    def noted(community: CommunityClassifiers) -> None:
+        asked.append(time.monotonic())
+        check(community)
+        if len(asked) == 3:
+            enough.set()
 
-        monkeypatch.setattr(community, "check_if_it_is_time", noted)
-        server.requests.clear()
-        assert not asked
+    monkeypatch.setattr(CommunityClassifiers, "check_if_it_is_time", noted)
+    server.requests.clear()
+    began = time.monotonic()
+    with following():
         assert enough.wait(20)
+        assert asked[0] - began >= 0.3
         # It was asked whether it is time; nobody was asked for a model, for it is not.
         assert not server.requests
         clock.now += 25 * 3600
