@@ -78,8 +78,7 @@ def simulate(
             f"Of {installs} players {odd} should be anything but honest.",
             "Ask for more players, or for smaller shares of the others.",
         )
-    staging = resources.contributions.staging(GAME)
-    sink = _Sink(staging.store)
+    sink = _Sink(resources.contributions.store())
     found = simulate_contributions(sink.put, installs, seed, mix, habits, reporter())
     if truth is not None:
         _write_truth(truth, found)
@@ -90,7 +89,7 @@ def simulate(
         for kind in ContributorKind
         if kind in kinds
     )
-    return SimulationResult(staging.place, counts, sink.known, truth)
+    return SimulationResult(resources.contributions.staging(GAME).place, counts, sink.known, truth)
 
 
 class _Sink:
