@@ -6,6 +6,7 @@ What every place does is in test_staging.py.
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 import traceback
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from detector_runtime.contribute.contributor import Contributor
 from detector_runtime.contribute.rules import ContributionRules
 from doubles.contributions import INSTALL, RULES
 from doubles.hub import NAME, SIGNATURE, TOKEN, Repository, hub
+from huggingface_hub import constants, get_token
 
 from pipeline.community.receiving.receive import Reading, receive
 from resources.contributions import Contributions, dataset_repository
@@ -236,11 +238,30 @@ def test_a_wrong_token_or_repository_is_explained(
             DatasetRepository(NAME).get_range("toy/a.png", 0, 1)
 
 
+def test_what_somebody_has_logged_in_with_is_not_shown(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(TOKEN, "utf-8")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.delenv("HF_TOKEN")
+    assert get_token() == TOKEN
+    with pytest.raises(ObjectStoreError, match=r"refuses \(401\)"):
+        DatasetRepository(NAME).folders("toy/staging/", 9)
+
+
 def test_a_hub_that_is_away_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _seconds: pytest.fail("it waits"))
     for endpoint in ("http://127.0.0.1:9", "127.0.0.1:9", "http://[", "no address"):
         monkeypatch.setenv("HF_ENDPOINT", endpoint)
         with pytest.raises(ObjectStoreError, match=r"cannot be reached|not answered for"):
+            DatasetRepository(NAME).folders("toy/staging/", 9)
+
+
+def test_a_hub_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_repository, "READ_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(ObjectStoreError, match="cannot be reached"):
             DatasetRepository(NAME).folders("toy/staging/", 9)
 
 
