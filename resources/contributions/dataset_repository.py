@@ -41,10 +41,11 @@ from resources.object_store.base import (
 )
 
 USUAL_ENDPOINT = "https://huggingface.co"
-READ_SECONDS = 30.0
+READ_SECONDS = 15.0
 """Without a byte."""
-ANSWER_SECONDS = 120.0
-"""For one answer, with all its bytes."""
+FILE_SECONDS = 120.0
+LISTING_SECONDS = 20.0
+"""For all pages: a tick of the sensor that takes a minute is broken off, and forgets its place."""
 PAGE_BYTES = 16 << 20
 """Of a page of a listing, which has 1000 entries."""
 CHUNK = 1 << 16
@@ -143,7 +144,7 @@ class DatasetRepository:
         url = f"{self._endpoint}/datasets/{self.name}/resolve/{self._revision}/{path}"
         wanted = {"Range": f"bytes={first}-{first + size - 1}"}
         with self._explained():
-            answer = self._get(key, url, first + size, wanted)
+            answer = self._get(key, url, first + size, _after(FILE_SECONDS), wanted)
         # Who ignores ranges sends the file from its beginning, however long it is.
         skipped = 0 if answer.status == PARTIAL else first
         if len(answer.content) < skipped + size:
@@ -157,20 +158,21 @@ class DatasetRepository:
             f"{self._api}/tree/{self._revision}{path and f'/{path}'}?recursive={recursive}"
         )
         left = None if most is None else most * ENTRIES_PER_FILE
+        ends = _after(LISTING_SECONDS)
         while url and left != 0:
-            page, url = self._page(folder, url)
+            page, url = self._page(folder, url, ends)
             if left is not None:
                 page = page[:left]
                 left -= len(page)
             yield from page
 
-    def _page(self, folder: str, url: str) -> tuple[list[_Entry], str | None]:
+    def _page(self, folder: str, url: str, ends: float) -> tuple[list[_Entry], str | None]:
         """A page, and the address of the next one."""
         with self._explained():
             from huggingface_hub.utils import fix_hf_endpoint_in_url
 
             try:
-                answer = self._get(folder, url, PAGE_BYTES)
+                answer = self._get(folder, url, PAGE_BYTES, ends)
             except ObjectMissingError:
                 return [], None
             page = _PAGE.validate_json(answer.content)
@@ -186,16 +188,18 @@ class DatasetRepository:
     def _revision(self) -> str:
         """Of the main branch, when it was first asked for."""
         with self._explained():
-            answer = self._get("main", f"{self._api}/revision/main", PAGE_BYTES)
+            url = f"{self._api}/revision/main"
+            answer = self._get("main", url, PAGE_BYTES, _after(LISTING_SECONDS))
             return _Revision.model_validate_json(answer.content).sha
 
     def _get(
-        self, name: str, url: str, most: int, headers: Mapping[str, str] | None = None
+        self, name: str, url: str, most: int, ends: float, headers: Mapping[str, str] | None = None
     ) -> _Answer:
         """What the hub answers, to its end or until there are so many bytes.
 
         Args:
             name: of what is asked for, for people.
+            ends: when it has taken too long, by the monotonic clock.
         """
         from huggingface_hub import get_session
         from huggingface_hub.utils import build_hf_headers
@@ -203,7 +207,7 @@ class DatasetRepository:
         # False asks as nobody. The token does not follow to another host: httpx2 sees to that.
         token = os.environ.get(TOKEN_VARIABLE) or False
         asked = {**build_hf_headers(token=token), "Accept-Encoding": "identity", **(headers or {})}
-        ends, found = time.monotonic() + ANSWER_SECONDS, bytearray()
+        found = bytearray()
         with get_session().stream("GET", url, headers=asked, timeout=READ_SECONDS) as answer:
             if answer.status_code >= BAD_REQUEST:
                 raise self._refused(name, answer)
@@ -212,7 +216,7 @@ class DatasetRepository:
                 if len(found) >= most:
                     break
                 if time.monotonic() > ends:
-                    raise TimeoutError(f"an answer took longer than {ANSWER_SECONDS:.0f} seconds")
+                    raise TimeoutError(f"to answer about {name} takes too long")
         return _Answer(answer.status_code, bytes(found), answer.links)
 
     def _path(self, key: str) -> str:
@@ -275,6 +279,10 @@ class DatasetRepository:
             "Check the name of the repository. A private one is read with a token in "
             f"{TOKEN_VARIABLE}.",
         )
+
+
+def _after(seconds: float) -> float:
+    return time.monotonic() + seconds
 
 
 def _quoted(said: object) -> str:

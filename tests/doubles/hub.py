@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,6 +48,7 @@ class Repository:
         meanwhile: called before the next commit is looked at.
         page: entries of one page of a listing.
         pages: of listings that were asked for.
+        seconds: that a page takes.
         next_page: another host than its own, which the address of the next page names.
         knows_ranges: whether a part of a file can be had.
     """
@@ -61,6 +63,7 @@ class Repository:
     meanwhile: Callable[[], object] | None = None
     page: int = 1000
     pages: int = 0
+    seconds: float = 0.0
     next_page: str = ""
     knows_ranges: bool = True
     lock: Any = field(default_factory=threading.RLock)
@@ -246,6 +249,7 @@ class Handler(BaseHTTPRequestHandler):
             host = self.repository.next_page or self.headers["Host"]
             links["Link"] = f'<http://{host}{address.path}?{query}>; rel="next"'
         self.repository.pages += 1
+        time.sleep(self.repository.seconds)
         self.answer(200, found[start:end], **links)
 
     def file(self, revision: str, path: str) -> None:

@@ -188,9 +188,21 @@ def test_an_answer_has_a_size_and_a_time(
     monkeypatch.setattr(dataset_repository, "PAGE_BYTES", 1000)
     with pytest.raises(ObjectStoreError, match="not answered for"):
         list(store.listing(f"{FOLDER}/"))
-    monkeypatch.setattr(dataset_repository, "ANSWER_SECONDS", -1.0)
-    with pytest.raises(ObjectStoreError, match="took longer than"):
+    monkeypatch.setattr(dataset_repository, "FILE_SECONDS", -1.0)
+    with pytest.raises(ObjectStoreError, match="takes too long"):
         store.get_range("toy/a.png", 0, 200_000)
+
+
+def test_all_pages_of_a_listing_together_have_a_time(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.page, repository.seconds = 10, 0.05
+    for number in range(100):
+        repository.files[f"{FOLDER}/{number}"] = b"x"
+    monkeypatch.setattr(dataset_repository, "LISTING_SECONDS", 0.2)
+    with pytest.raises(ObjectStoreError, match="takes too long"):
+        list(DatasetRepository(NAME).listing(f"{FOLDER}/"))
+    assert repository.pages < 10
 
 
 def test_the_next_page_lies_with_the_same_hub(repository: Repository) -> None:
