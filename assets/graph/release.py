@@ -231,8 +231,10 @@ def _records(store: ArtifactStore, *artifacts: Artifact) -> tuple[Provenance, ..
     waiting = [artifact.version for artifact in artifacts]
     found: dict[ArtifactVersion, Provenance] = {}
     for version in waiting:  # grows while it is walked
+        if version in found:
+            continue
         record = record_of_choice(store.provenance_of(version), store.signature_of)
-        if record is not None and version not in found:
+        if record is not None:
             found[version] = record
             waiting.extend(record.recipe.inputs)
     return tuple(found.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from detector_runtime.tools.palette import Rgb
 from PIL import Image, ImageDraw
 
 from pipeline.visualization.annotators import Font, font_of
@@ -18,12 +19,13 @@ GAP = 12
 GROUND = (24, 26, 30)
 INK = (235, 235, 235)
 FAINT = (170, 178, 190)
-MOST_LINES = 4
+MOST_LINES = 6
+CUT_OFF = " ..."
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A small image with a text below it; its lines are broken where they are too long."""
+    """A small image with texts below it, the first one bright; each is broken into lines."""
 
     image: Image.Image
     lines: tuple[str, ...]
@@ -83,17 +85,24 @@ def _height(row: Sequence[Tile], width: int) -> int:
 
 def _write(pen: ImageDraw.ImageDraw, tile: Tile, corner: tuple[int, int], width: int) -> None:
     x, y = corner
-    for number, line in enumerate(_lines(tile, width)):
-        place = (x, y + number * LINE_HEIGHT)
-        pen.text(place, line, fill=FAINT if number else INK, font=font_of(FONT_SIZE))
+    for number, (line, colour) in enumerate(_lines(tile, width)):
+        pen.text((x, y + number * LINE_HEIGHT), line, fill=colour, font=font_of(FONT_SIZE))
 
 
-def _lines(tile: Tile, width: int) -> list[str]:
+def _lines(tile: Tile, width: int) -> list[tuple[str, Rgb]]:
+    """Lines with their colours: all lines of the first text stand out from the others."""
     font = font_of(FONT_SIZE)
-    lines = [line for text in tile.lines for line in _broken(text, width, font)]
-    if len(lines) > MOST_LINES:
-        lines = [*lines[: MOST_LINES - 1], f"{lines[MOST_LINES - 1]} ..."]
-    return lines
+    lines = [
+        (line, FAINT if number else INK)
+        for number, text in enumerate(tile.lines)
+        for line in _broken(text, width, font)
+    ]
+    if len(lines) <= MOST_LINES:
+        return lines
+    last, colour = lines[MOST_LINES - 1]
+    while last and font.getlength(last + CUT_OFF) > width:
+        last = last[:-1]
+    return [*lines[: MOST_LINES - 1], (last + CUT_OFF, colour)]
 
 
 def _broken(text: str, width: float, font: Font) -> list[str]:

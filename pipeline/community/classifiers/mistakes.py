@@ -29,7 +29,7 @@ def mistakes_sheet(
         images: uint8 [side, side, 3] by digest, of all that the scores name.
     """
     groups = (
-        ("Wrong, the surest first: what it is, what it was taken for", scores.mistakes),
+        ("Wrong, the surest first: what it is, how surely it was taken for what", scores.mistakes),
         ("Least sure", scores.unsure),
     )
     sections = [
@@ -88,4 +88,4 @@ def _tile(judged: JudgedImage, pixels: NDArray[np.uint8]) -> Tile:
     width = tile_width(COLUMNS)
     image = Image.fromarray(pixels).resize((width, width), Image.Resampling.NEAREST)
     taken = judged.answer if judged.answer != judged.truth else "right"
-    return Tile(image, (judged.truth, f"{taken}, {judged.confidence:.2f}"))
+    return Tile(image, (judged.truth, f"{judged.confidence:.2f}: {taken}"))

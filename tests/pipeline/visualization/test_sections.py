@@ -7,11 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pipeline.visualization.annotators import font_of
 from pipeline.visualization.sections import (
+    CUT_OFF,
+    FAINT,
+    FONT_SIZE,
     GROUND,
+    INK,
+    MOST_LINES,
     SHEET_WIDTH,
     Tile,
     TileGroup,
+    _lines,
     draw_sections,
     tile_width,
 )
@@ -38,6 +45,14 @@ def test_a_long_text_makes_its_row_higher_and_hides_nothing() -> None:
     long = draw_sections([TileGroup("one", (tile("a", "word " * 30),))], 3)
     assert long.height > short.height
     assert red(long).sum() == red(short).sum()
+
+
+def test_a_text_that_is_cut_off_stays_below_its_own_image_and_says_so() -> None:
+    lines = _lines(tile("Sapphire Longsword", "Emerald Longsword " * 9), 106)
+    assert len(lines) == MOST_LINES
+    assert lines[-1][0].endswith(CUT_OFF)
+    assert all(font_of(FONT_SIZE).getlength(line) <= 106 for line, _ in lines)
+    assert [colour for _, colour in lines] == [INK] * 2 + [FAINT] * 4
 
 
 @settings(deadline=None, max_examples=40)
