@@ -49,7 +49,7 @@ LISTING_SECONDS = 20.0
 PAGE_BYTES = 16 << 20
 """Of a page of a listing, which has 1000 entries."""
 CHUNK = 1 << 16
-MOST_PATIENCE = 600.0
+MOST_PATIENCE = 330.0
 """Seconds that reading a file waits, where the hub asks for it; it counts requests of 5 minutes."""
 TIMES_WAITED = 3
 USUAL_WAIT = 60.0
