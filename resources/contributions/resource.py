@@ -8,10 +8,11 @@ import dagster as dg
 from detector_runtime.contribute.stores.opening import REPOSITORY
 from pydantic import Field
 
+from pipeline.community.votes.decisions import Decisions
+from pipeline.community.withdrawn_installs import WithdrawnInstalls
 from resources.contributions.dataset_repository import DatasetRepository
-from resources.contributions.decisions import DecisionList
+from resources.contributions.maintainer_list import MaintainerList
 from resources.contributions.staging import StagingPlace
-from resources.contributions.withdrawals import WithdrawalList
 from resources.object_store.base import ObjectStore
 from resources.object_store.opening import open_store
 from resources.paths import Paths
@@ -52,13 +53,23 @@ class Contributions(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         return open_store(self._where)
 
-    def withdrawals(self, game: str) -> WithdrawalList:
+    def withdrawals(self, game: str) -> MaintainerList[WithdrawnInstalls]:
         """The list of a game's withdrawn installs."""
-        return WithdrawalList(self.paths.state.withdrawn_installs(game))
+        return MaintainerList(
+            self.paths.state.withdrawn_installs(game),
+            WithdrawnInstalls,
+            says="who is withdrawn",
+            again="withdraw those installs again",
+        )
 
-    def decisions(self, game: str) -> DecisionList:
+    def decisions(self, game: str) -> MaintainerList[Decisions]:
         """What a maintainer has decided about a game's images."""
-        return DecisionList(self.paths.state.community_decisions(game))
+        return MaintainerList(
+            self.paths.state.community_decisions(game),
+            Decisions,
+            says="what was decided",
+            again="decide again",
+        )
 
     @property
     def _where(self) -> str:

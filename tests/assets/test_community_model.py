@@ -206,7 +206,9 @@ def test_the_audit_tells_who_was_withdrawn_since(community: Community) -> None:
     version = ArtifactVersion(asset="demo/community/staged_crops", partition=ID, data_version="a1")
     assert not withdrawn_since(version, community.resources).notes
     withdrawal = Withdrawal(install=ID, reason="asked for it", date=date(2026, 11, 30))
-    community.resources.contributions.withdrawals("demo").withdraw(withdrawal)
+    community.resources.contributions.withdrawals("demo").change(
+        lambda known: known.withdrawn(withdrawal)
+    )
     (note,) = withdrawn_since(version, community.resources).notes
     assert ID in note
     assert "asked for it" in note

@@ -73,11 +73,11 @@ class TextMatcher:
         check_number("lead", self.lead, 0.0, 1.0)
         by_key: dict[str, str] = {}
         for text in self.valid:
-            if _key(text) in by_key:
+            if text_key(text) in by_key:
                 raise ConfigurationError(
-                    f"'{text}' and '{by_key[_key(text)]}' read the same", "List one of the two."
+                    f"'{text}' and '{by_key[text_key(text)]}' read the same", "List one of the two."
                 )
-            by_key[_key(text)] = text
+            by_key[text_key(text)] = text
         corrected = {_plain(raw): text for raw, text in sorted(self.corrections.items())}
         object.__setattr__(self, "_by_key", by_key)
         object.__setattr__(self, "_corrected", corrected)
@@ -91,7 +91,7 @@ class TextMatcher:
         Raises:
             MissingDependencyError: similar texts are looked for, and rapidfuzz is not installed.
         """
-        key = _key(read)
+        key = text_key(read)
         if not key:
             return TextMatch(None, read, None, 0.0)
         if key in self._by_key:
@@ -99,11 +99,11 @@ class TextMatcher:
         corrected = self._corrected.get(_plain(read), self._corrected_by_key.get(key))
         if corrected is None:
             return self._similar(read, key, "fuzzy")
-        if not self.valid or _key(corrected) in self._by_key:
-            text = self._by_key.get(_key(corrected), corrected)
+        if not self.valid or text_key(corrected) in self._by_key:
+            text = self._by_key.get(text_key(corrected), corrected)
             return TextMatch(text, read, "correction", 1.0)
         # What people wrote instead is not valid any more, or was never: it is nearer at least.
-        return self._similar(read, _key(corrected), "correction")
+        return self._similar(read, text_key(corrected), "correction")
 
     def _similar(self, read: str, key: str, step: TextStep) -> TextMatch:
         if not self.valid:
@@ -125,10 +125,10 @@ def _with_one_meaning(corrected: Mapping[str, str]) -> dict[str, str]:
     """
     meanings: dict[str, set[str]] = {}
     for raw, text in corrected.items():
-        meanings.setdefault(_key(raw), set()).add(text)
+        meanings.setdefault(text_key(raw), set()).add(text)
     for text in corrected.values():
-        if _key(text) in meanings:
-            meanings[_key(text)].add(text)
+        if text_key(text) in meanings:
+            meanings[text_key(text)].add(text)
     return {key: next(iter(texts)) for key, texts in meanings.items() if len(texts) == 1}
 
 
@@ -137,8 +137,8 @@ def _plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text[:LONGEST]).split())
 
 
-def _key(text: str) -> str:
-    """A text without what no two names differ in."""
+def text_key(text: str) -> str:
+    """A text without what no two names differ in: capitals, spaces, Unicode's ways to write it."""
     return _plain(_plain(text).casefold())
 
 
