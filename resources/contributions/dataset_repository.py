@@ -91,7 +91,7 @@ _PAGE = TypeAdapter(list[_Entry])
 class _Answer:
     status: int
     content: bytes
-    links: Mapping[str, Mapping[str, str]]
+    next_page: str
 
 
 @dataclass(frozen=True)
@@ -169,17 +169,15 @@ class DatasetRepository:
     def _page(self, folder: str, url: str, ends: float) -> tuple[list[_Entry], str | None]:
         """A page, and the address of the next one."""
         with self._explained():
-            from huggingface_hub.utils import fix_hf_endpoint_in_url
-
             try:
                 answer = self._get(folder, url, PAGE_BYTES, ends)
             except ObjectMissingError:
                 return [], None
             page = _PAGE.validate_json(answer.content)
-            following = answer.links.get("next", {}).get("url")
-            if following is None or not page:
+            if not answer.next_page or not page:
                 return page, None
-            following = fix_hf_endpoint_in_url(following, self._endpoint)
+            # A mirror passes on what the hub itself says.
+            following = answer.next_page.replace(USUAL_ENDPOINT, self._endpoint, 1)
             if not following.startswith(f"{self._api}/tree/"):
                 raise ValueError("the next page of a listing lies elsewhere")
             return page, following
@@ -202,11 +200,11 @@ class DatasetRepository:
             ends: when it has taken too long, by the monotonic clock.
         """
         from huggingface_hub import get_session
-        from huggingface_hub.utils import build_hf_headers
 
-        # False asks as nobody. The token does not follow to another host: httpx2 sees to that.
-        token = os.environ.get(TOKEN_VARIABLE) or False
-        asked = {**build_hf_headers(token=token), "Accept-Encoding": "identity", **(headers or {})}
+        asked = {"Accept-Encoding": "identity", **(headers or {})}
+        if token := os.environ.get(TOKEN_VARIABLE):
+            # It does not follow to another host: httpx2 sees to that.
+            asked["Authorization"] = f"Bearer {token}"
         found = bytearray()
         with get_session().stream("GET", url, headers=asked, timeout=READ_SECONDS) as answer:
             if answer.status_code >= BAD_REQUEST:
@@ -217,7 +215,8 @@ class DatasetRepository:
                     break
                 if time.monotonic() > ends:
                     raise TimeoutError(f"to answer about {name} takes too long")
-        return _Answer(answer.status_code, bytes(found), answer.links)
+        following = answer.links.get("next", {}).get("url", "")
+        return _Answer(answer.status_code, bytes(found), following)
 
     def _path(self, key: str) -> str:
         """In the repository."""

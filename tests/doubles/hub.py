@@ -49,7 +49,7 @@ class Repository:
         page: entries of one page of a listing.
         pages: of listings that were asked for.
         seconds: that a page takes.
-        next_page: another host than its own, which the address of the next page names.
+        next_page: another address than its own, which that of the next page begins with.
         knows_ranges: whether a part of a file can be had.
     """
 
@@ -246,8 +246,8 @@ class Handler(BaseHTTPRequestHandler):
         end, links = start + self.repository.page, {}
         if found[end:]:
             query = f"recursive={recursive}&cursor={end}"
-            host = self.repository.next_page or self.headers["Host"]
-            links["Link"] = f'<http://{host}{address.path}?{query}>; rel="next"'
+            hub = self.repository.next_page or f"http://{self.headers['Host']}"
+            links["Link"] = f'<{hub}{address.path}?{query}>; rel="next"'
         self.repository.pages += 1
         time.sleep(self.repository.seconds)
         self.answer(200, found[start:end], **links)

@@ -207,11 +207,14 @@ def test_all_pages_of_a_listing_together_have_a_time(
 
 def test_the_next_page_lies_with_the_same_hub(repository: Repository) -> None:
     """Whoever has the token is shown it nowhere else."""
-    repository.page, repository.next_page = 1, "127.0.0.1:9"
+    repository.page, repository.next_page = 1, "http://127.0.0.1:9"
     for number in range(3):
         repository.files[f"{FOLDER}/{number}"] = b"x"
     with pytest.raises(ObjectStoreError, match="lies elsewhere"):
         list(DatasetRepository(NAME).listing(f"{FOLDER}/"))
+    # What is asked is a mirror then.
+    repository.next_page = "https://huggingface.co"
+    assert len(list(DatasetRepository(NAME).listing(f"{FOLDER}/"))) == 3
 
 
 def test_no_token_and_no_signature_is_logged(
