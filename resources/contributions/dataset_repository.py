@@ -88,7 +88,7 @@ _PAGE = TypeAdapter(list[_Entry])
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _HubAnswer:
     status: int
     content: bytes
     next_page: str
@@ -192,7 +192,7 @@ class DatasetRepository:
 
     def _get(
         self, name: str, url: str, most: int, ends: float, headers: Mapping[str, str] | None = None
-    ) -> _Answer:
+    ) -> _HubAnswer:
         """What the hub answers, to its end or until there are so many bytes.
 
         Args:
@@ -216,7 +216,7 @@ class DatasetRepository:
                 if time.monotonic() > ends:
                     raise TimeoutError(f"to answer about {name} takes too long")
         following = answer.links.get("next", {}).get("url", "")
-        return _Answer(answer.status_code, bytes(found), following)
+        return _HubAnswer(answer.status_code, bytes(found), following)
 
     def _path(self, key: str) -> str:
         """In the repository."""

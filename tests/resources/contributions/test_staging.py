@@ -44,6 +44,7 @@ def staging(
             monkeypatch.setenv("HF_TOKEN", hub.TOKEN)
             for path, content in uploads.whole.items():
                 repository.files[f"deep/toy/staging/{INSTALL}/{path}"] = content
+            repository.files["deep/toy/staging/nobody/file"] = b"x"
             monkeypatch.setenv("OUTPOST_CONTRIBUTIONS", f"hf://datasets/{hub.NAME}/deep/")
             yield contributions.staging("toy"), uploads
         return
