@@ -26,6 +26,7 @@ from assets.graph.annotations import annotation_assets
 from assets.graph.community.classifiers import classifier_assets
 from assets.graph.community.community_model import community_model_assets
 from assets.graph.community.contributions import contribution_assets
+from assets.graph.community.disputes import dispute_assets
 from assets.graph.community.votes import vote_assets
 from assets.graph.cvat_tasks import cvat_task_assets
 from assets.graph.evaluation import evaluation_assets
@@ -85,6 +86,7 @@ def build_definitions(
             *release_assets(pack, publishes=publishes),
             *contribution_assets(pack),
             *vote_assets(pack),
+            *dispute_assets(pack),
             *community_model_assets(pack, publishes=publishes),
         ],
         asset_checks=asset_checks(pack),

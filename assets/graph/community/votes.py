@@ -124,7 +124,8 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
         recipe = {
             "rules": rules.model_dump(mode="json"),
             "withdrawn": sorted(withdrawn),
-            "decisions": [decision.model_dump(mode="json") for decision in decisions],
+            # Where one was made changes nothing of the votes.
+            "decisions": [one.model_dump(mode="json", exclude={"batch"}) for one in decisions],
         }
         inputs = (*sent, *in_use.values())
         build = AssetBuild(context, store, keys.voted_crops, code, recipe, inputs)
@@ -285,6 +286,7 @@ def _show_votes(folder: Path, decisions: Sequence[Decision]) -> Metadata:
             ],
         ),
         "next_to_decide": "outpost community disputes" if to_decide(voted.content) else "nothing",
+        "decided_in_cvat": sum(bool(decision.batch) for decision in decisions),
     }
 
 

@@ -24,6 +24,11 @@ class Decision(Record):
     )
     date: date
     reason: str = Field("", max_length=1000)
+    batch: str = Field(
+        "",
+        description="The batch of disputed images in which it was made in CVAT; empty where "
+        "somebody has decided by hand.",
+    )
 
 
 class Decisions(Record):
