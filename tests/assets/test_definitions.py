@@ -60,6 +60,9 @@ COMMUNITY: dict[str, set[str]] = {
     "text_corrections": {"staged_crops"},
     "icon_classifier": {"voted_crops"},
     "screen_classifier": {"voted_crops"},
+    "disputed_crops": {"voted_crops"},
+    "dispute_task": {"disputed_crops"},
+    "settled_disputes": {"dispute_task"},
     "community_model": {"icon_classifier", "voted_crops", "text_corrections"},
 }
 """Of games whose pack says what players contribute."""

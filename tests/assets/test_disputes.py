@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
 from doubles.crowds import KEYS, Crowd, install
 from doubles.cvat import CvatDouble, Task, running_cvat
@@ -105,7 +104,7 @@ def test_what_is_in_dispute_goes_out_and_comes_back_as_decisions(
     assert (sum(tied.votes.values()), sum(split.votes.values())) == (4, 2)
     assert task.frames == {c.image: batch.image_of(c).read_bytes() for c in batch.crops}
     assert cvat.projects[task.project]["name"] == "toy-community first"
-    names = labels(cvat, task)
+    names = {label["id"]: label["name"] for label in cvat.labels_of(task.project)}
     assert sorted(names.values()) == sorted(["none of these", "unreadable", IRON, STEEL, SHIELD])
     assert [names[tag["label_id"]] for tag in task.tags] == [crop.label for crop in batch.crops]
     (note,) = task.tags[0]["attributes"]
@@ -115,6 +114,10 @@ def test_what_is_in_dispute_goes_out_and_comes_back_as_decisions(
 
     cvat.tag(task, tied.image, STEEL)
     cvat.tag(task, split.image, "none of these")
+    before = list(task.tags)
+    assert "nothing was changed" in crowd.outpost("push", "first", app_of="cvat")
+    assert (len(cvat.tasks), task.tags) == (1, before)
+    assert "3 images are in" in crowd.outpost("disputes", "--batch", "first", "--most", "1")
     cvat.finish(task)
     told = crowd.outpost("pull", app_of="cvat")
     assert "3 decided" in told, told
@@ -128,10 +131,11 @@ def test_what_is_in_dispute_goes_out_and_comes_back_as_decisions(
     assert {one.batch for one in noted.values()} == {"first"}
     assert noted[split.sha256].reason == f"task {task.id} in CVAT: none of these"
     page = crowd.page(KEYS.settled_disputes)
-    assert (page["state"], page["decided"], page["decided_as_voted"]) == (
-        *("closed", 3),
-        1 + (tied.label == STEEL),
-    )
+    assert (page["state"], page["decided"]) == ("closed", 3)
+    assert page["decided_as_voted"] == 1 + (tied.label == STEEL)
+    assert "there already" in crowd.outpost("pull", "first", app_of="cvat")
+    assert decisions(crowd) == noted
+    assert "3 decided" in crowd.outpost("status", "--json", app_of="cvat")
     crowd.make(KEYS.voted_crops)
     assert {(one.label, one.decided) for one in crowd.voted.content.crops} == {
         (STEEL, True),
@@ -139,87 +143,53 @@ def test_what_is_in_dispute_goes_out_and_comes_back_as_decisions(
     }
     assert crowd.page(KEYS.voted_crops)["decided_in_cvat"] == 3
     assert "nothing to decide" in crowd.outpost("disputes", "--batch", "second")
-    assert "second" not in crowd.outpost("status", app_of="cvat")
+    assert batch_names(crowd) == ["first"]
 
 
-def test_pushing_and_pulling_again_change_nothing(crowd: Crowd, cvat: CvatDouble) -> None:
-    task = pushed(crowd, cvat)
-    cvat.tag(task, task.names[0], STEEL)
-    before = list(task.tags)
-    assert "nothing was changed" in crowd.outpost("push", "first", app_of="cvat")
-    assert (len(cvat.tasks), task.tags) == (1, before)
-    assert "is in CVAT already" in _log_of(crowd, KEYS.disputed_crops)
-    cvat.finish(task)
-    assert "pulled" in crowd.outpost("pull", "first", app_of="cvat")
-    noted = decisions(crowd)
-    assert "there already" in crowd.outpost("pull", "first", app_of="cvat")
-    assert decisions(crowd) == noted
-    assert "3 decided" in crowd.outpost("status", "--json", app_of="cvat")
+def batch_names(crowd: Crowd) -> list[str]:
+    return list(crowd.instance.get_dynamic_partitions("toy_dispute_batches"))
 
 
-def _log_of(crowd: Crowd, key: dg.AssetKey) -> str:
-    """The log of one more run of the first batch."""
-    crowd.make(key, partition="first")
-    run = crowd.instance.get_runs(limit=1)[0]
-    return " ".join(entry.user_message for entry in crowd.instance.all_logs(run.run_id))
-
-
-def test_an_image_is_in_one_batch_and_the_most_valuable_comes_first(
-    crowd: Crowd, cvat: CvatDouble
-) -> None:
-    first, second = pushed(crowd, cvat, most=1), pushed(crowd, cvat, "second", most=1)
-    assert [sum(c.votes.values()) for c in batch_of(crowd).crops] == [4]
-    assert [sum(c.votes.values()) for c in batch_of(crowd, "second").crops] == [2]
-    assert not {*first.names} & {*second.names}
+def test_an_image_is_in_one_batch_and_the_most_valuable_comes_first(crowd: Crowd) -> None:
+    for name in ("first", "second"):
+        assert "1 images are in" in crowd.outpost("disputes", "--batch", name, "--most", "1")
+    first, second = batch_of(crowd), batch_of(crowd, "second")
+    assert [sum(crop.votes.values()) for crop in (*first.crops, *second.crops)] == [4, 2]
+    assert not first.digests & second.digests
     assert crowd.page(KEYS.disputed_crops)["waiting"] == 1
+    assert "cannot be called" in crowd.outpost("disputes", "--batch", "../up")
 
 
-def test_only_completed_jobs_are_taken(crowd: Crowd, cvat: CvatDouble) -> None:
-    task = pushed(crowd, cvat)
-    task.job_size = 2
-    cvat.finish(task, job=1)
-    crowd.outpost("pull", app_of="cvat")
-    assert settled(crowd) == ["not finished", "not finished", "decided"]
-    cvat.finish(task, job=0)
-    cvat.tag(task, task.names[0], IRON, STEEL)
-    cvat.tag(task, task.names[1])
-    crowd.outpost("pull", app_of="cvat")
-    assert settled(crowd) == ["several tags", "no tag", "decided"]
-    assert crowd.page(KEYS.settled_disputes)["state"] == "open"
-
-
-def test_what_was_decided_by_hand_meanwhile_stays(crowd: Crowd, cvat: CvatDouble) -> None:
-    task = pushed(crowd, cvat)
-    tied = batch_of(crowd).crops[0]
-    other_image = tied.members[-1]
-    crowd.outpost("decide", other_image, SHIELD)
-    cvat.finish(task)
-    crowd.outpost("pull", app_of="cvat")
-    assert settled(crowd) == ["decided by hand", "decided", "decided"]
-    assert tied.sha256 not in decisions(crowd)
-    assert (decisions(crowd)[other_image].label, decisions(crowd)[other_image].batch) == (
-        SHIELD,
-        "",
-    )
-
-
-def test_images_of_the_withdrawn_are_dropped(crowd: Crowd, cvat: CvatDouble) -> None:
-    assert "3 images" in crowd.outpost("disputes", "--batch", "first")
+def test_what_changed_meanwhile_is_left_alone(crowd: Crowd, cvat: CvatDouble) -> None:
+    """A contributor is withdrawn before and one after the push, an image is decided by hand, and
+    one job of two is completed."""
+    crowd.outpost("disputes", "--batch", "first")
     crowd.outpost("withdraw", str(install(5)), "--reason", "asked for it")
     crowd.outpost("push", "first", app_of="cvat")
     (task,) = cvat.tasks.values()
-    assert len(task.frames) == 2
-    senders = {c.sha256: c for one in crowd.voted.content.crops for c in one.members}
-    first = batch_of(crowd).crops[0]
-    (sender,) = senders[first.sha256].contributors
+    tied, split, _ = batch_of(crowd).crops
+    assert task.names == [tied.image, split.image]
+    crowd.outpost("decide", tied.members[-1], SHIELD)
+    task.job_size = 1
+    cvat.finish(task, job=0)
+    crowd.outpost("pull", app_of="cvat")
+    assert settled(crowd) == ["decided by hand", "not finished", "withdrawn"]
+    assert {one.label for one in decisions(crowd).values()} == {SHIELD}
+    assert crowd.page(KEYS.settled_disputes)["state"] == "open"
+
+    members = {one.sha256: one for crop in crowd.voted.content.crops for one in crop.members}
+    (sender,) = members[split.sha256].contributors
     crowd.outpost("withdraw", sender, "--reason", "asked for it, too")
     cvat.finish(task)
     crowd.outpost("pull", app_of="cvat")
-    assert settled(crowd)[0] == settled(crowd)[2] == "withdrawn"
-    assert first.sha256 not in decisions(crowd)
+    assert settled(crowd) == ["decided by hand", "withdrawn", "withdrawn"]
+    assert list(decisions(crowd)) == [tied.members[-1]]
+    assert "Nothing of the batch" in crowd.outpost("push", "first", app_of="cvat")
 
 
-def test_a_task_that_was_deleted_is_told_and_made_again(crowd: Crowd, cvat: CvatDouble) -> None:
+def test_a_deleted_task_and_a_renamed_label_are_told_and_nothing_is_noted(
+    crowd: Crowd, cvat: CvatDouble
+) -> None:
     task = pushed(crowd, cvat)
     del cvat.tasks[task.id]
     told = crowd.outpost("pull", app_of="cvat")
@@ -228,48 +198,26 @@ def test_a_task_that_was_deleted_is_told_and_made_again(crowd: Crowd, cvat: Cvat
     crowd.outpost("push", "first", app_of="cvat")
     (again,) = cvat.tasks.values()
     cvat.finish(again)
-    assert "3 decided" in crowd.outpost("pull", app_of="cvat")
-
-
-def test_a_renamed_label_is_told_and_nothing_is_noted(crowd: Crowd, cvat: CvatDouble) -> None:
-    task = pushed(crowd, cvat)
-    cvat.finish(task)
-    (label,) = (one for one in cvat.projects[task.project]["labels"] if one["name"] == STEEL)
+    (label,) = (one for one in cvat.projects[again.project]["labels"] if one["name"] == STEEL)
     label["name"] = "Blunt Sword"
     told = crowd.outpost("pull", app_of="cvat")
     assert "The label 'Steel Sword'" in told
     assert "'Blunt Sword' instead" in told
     assert decisions(crowd) == {}
     label["name"] = STEEL
-    crowd.outpost("pull", app_of="cvat")
-    assert len(decisions(crowd)) == 3
+    assert "3 decided" in crowd.outpost("pull", app_of="cvat")
 
 
-def test_a_label_that_was_added_is_a_name_only_if_the_game_has_it(
-    crowd: Crowd, cvat: CvatDouble
+def test_the_sensor_asks_for_a_run_when_a_job_is_completed(
+    crowd: Crowd, cvat: CvatDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = pushed(crowd, cvat, most=1)
-    labels = cvat.projects[task.project]["labels"]
-    labels += [cvat._label({"name": name}) for name in (SHIELD, "Butter Knife")]
-    cvat.finish(task)
-    cvat.tag(task, task.names[0], "Butter Knife")
-    crowd.outpost("pull", app_of="cvat")
-    assert settled(crowd) == ["no such name"]
-    cvat.tag(task, task.names[0], SHIELD)
-    crowd.outpost("pull", app_of="cvat")
-    assert [one.label for one in decisions(crowd).values()] == [SHIELD]
-
-
-def test_the_sensor_asks_for_a_run_when_a_job_is_completed(crowd: Crowd, cvat: CvatDouble) -> None:
+    monkeypatch.setenv("OUTPOST_EXPORTS_CVAT", "1")
     sensor = crowd.definitions.resolve_sensor_def("toy_export_sensor")
-    exports = crowd.resources.exports.model_copy(
-        update={"with_cvat": True, "cvat": crowd.resources.cvat}
-    )
     cursor: str | None = None
 
     def tick() -> Any:
         nonlocal cursor
-        found = evaluated(sensor, crowd.instance, exports, cursor)
+        found = evaluated(sensor, crowd.instance, crowd.resources.exports, cursor)
         cursor = found.cursor
         return found
 
@@ -282,5 +230,7 @@ def test_the_sensor_asks_for_a_run_when_a_job_is_completed(crowd: Crowd, cvat: C
     del cvat.tasks[task.id]
     assert "was deleted in CVAT" in tick().skip_reason.skip_message
     assert "was deleted in CVAT" not in tick().skip_reason.skip_message
-    monkey_off = crowd.resources.exports
-    assert not evaluated(sensor, crowd.instance, monkey_off, None).run_requests
+    monkeypatch.delenv("OUTPOST_EXPORTS_CVAT")
+    cursor, asked = None, cvat.count("tasks")
+    assert not tick().run_requests
+    assert cvat.count("tasks") == asked

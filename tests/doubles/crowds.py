@@ -1,4 +1,4 @@
-"""Installs that upload icons of a small game, which are received and voted on by the real assets."""
+"""Installs that upload icons of a small game, received and voted on by the real assets."""
 
 from __future__ import annotations
 

@@ -104,7 +104,8 @@ def decisions_of(
     """What is to be noted: nothing that is noted already, with whatever date."""
     noted = {one.sha256: one.label for one in known.decisions}
     for crop in settled:
-        if crop.outcome == "decided" and noted.get(crop.sha256) != crop.label:
+        # One without a tag was decided before.
+        if crop.outcome == "decided" and crop.tag and noted.get(crop.sha256) != crop.label:
             shown = f": {crop.tag}" if crop.tag in NO_NAME else ""
             yield Decision(
                 sha256=crop.sha256,
