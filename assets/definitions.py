@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from assets.automation.contribution_sensor import contribution_sensor
+from assets.automation.dispute_sensor import dispute_sensor
 from assets.automation.export_sensor import export_sensor
 from assets.automation.gpu_reaper import gpu_reaper
 from assets.automation.jobs import (
@@ -102,7 +103,7 @@ def build_definitions(
 
 
 def _community_sensors(pack: GamePack) -> list[dg.SensorDefinition]:
-    return [] if pack.community is None else [contribution_sensor(pack)]
+    return [] if pack.community is None else [contribution_sensor(pack), dispute_sensor(pack)]
 
 
 @dg.definitions

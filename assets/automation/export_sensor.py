@@ -8,9 +8,6 @@ under way any more, and the batches differ from those that were last merged, the
 rules are asked; then one run of the merge and all that follows is requested: once for however many
 batches came together, and not again when it fails.
 
-Disputed images of players that are decided in CVAT are read beside all that, as soon as a job of
-theirs is completed (`disputes_in_cvat`).
-
 A source that cannot be reached and an export that could not be read are named by the tick that
 finds them, once, and hold up nothing else.
 """
@@ -23,7 +20,6 @@ from functools import cached_property
 import dagster as dg
 from pydantic import BaseModel, ValidationError
 
-from assets.automation.disputes_in_cvat import DisputesLook, look_at_disputes
 from assets.automation.retraining import now_utc, retrain_state
 from assets.core.building import latest_version
 from assets.core.keys import GameKeys
@@ -74,8 +70,6 @@ class SensorMemory(BaseModel):
     """Sources that could not be reached at the last tick, which has been told."""
     merged: str = ""
     """Digest of the batch versions that were last sent on to the merge."""
-    disputes: dict[str, str] = {}
-    """What was completed of disputed images at the last tick, by batch."""
     requests: int = 0
     """Ticks that requested runs. It is part of their keys: Dagster starts one run per key, and an
     export that is put back as it was before has to be read again."""
@@ -87,9 +81,7 @@ def export_sensor(pack: GamePack, clock: Callable[[], datetime] = now_utc) -> dg
 
     @dg.sensor(
         name=f"{pack.name}_export_sensor",
-        target=dg.AssetSelection.assets(
-            *_read_assets(keys), *keys.after_annotation, *_disputed(pack)
-        ),
+        target=dg.AssetSelection.assets(*_read_assets(keys), *keys.after_annotation),
         minimum_interval_seconds=30,
         description=f"Retrains {pack.title} when a CVAT export arrives in its folder or in its "
         f"bucket, or a task is completed in CVAT ({BUCKET_VARIABLE} and {CVAT_VARIABLE} switch the "
@@ -108,41 +100,15 @@ def export_sensor(pack: GamePack, clock: Callable[[], datetime] = now_utc) -> dg
         tick = Tick(context.instance, artifacts.store, pack, listing, memory, clock)
         with used_for_a_while():  # the process of the sensors goes on for weeks
             step = tick.step()
-            if step.skip_reason is None:
-                return step
-            incomplete = tuple(tick.incomplete())
-            disputes = _look_at_disputes(tick, exports)
-        cursor = _with_disputes(step, disputes)
+            incomplete = () if step.skip_reason is None else tuple(tick.incomplete())
+        if step.skip_reason is None:
+            return step
         still = [f"The {name} cannot be reached." for name in listing.unreachable]
         told = still if set(listing.unreachable) <= set(memory.unreachable) else []
-        said = [str(step.skip_reason.skip_message), *passed_over, *incomplete, *told]
-        reason = " ".join([*said, *disputes.told])
-        if disputes.requests:
-            # A tick has no reason to skip when it asks for runs.
-            context.log.info(reason)
-            return dg.SensorResult(run_requests=list(disputes.requests), cursor=cursor)
-        return dg.SensorResult(skip_reason=reason, cursor=cursor)
+        reason = " ".join([str(step.skip_reason.skip_message), *passed_over, *incomplete, *told])
+        return dg.SensorResult(skip_reason=reason, cursor=step.cursor)
 
     return sense
-
-
-def _look_at_disputes(tick: "Tick", exports: Exports) -> DisputesLook:
-    """At disputed images of players in CVAT, where that is a source of exports."""
-    server, seen = exports.cvat_server, tick.memory.disputes
-    if server is None or tick.listing.unreachable:
-        return DisputesLook(seen)
-    return look_at_disputes(tick.instance, tick.store, tick.pack, server, seen)
-
-
-def _with_disputes(step: dg.SensorResult, disputes: DisputesLook) -> str:
-    assert step.cursor is not None
-    memory = SensorMemory.model_validate_json(step.cursor)
-    return memory.model_copy(update={"disputes": dict(disputes.seen)}).model_dump_json()
-
-
-def _disputed(pack: GamePack) -> tuple[dg.AssetKey, ...]:
-    """What is made of disputed images that were decided; nothing without a community."""
-    return (GameKeys.of(pack).settled_disputes,) if pack.community else ()
 
 
 def _read_assets(keys: GameKeys) -> tuple[dg.AssetKey, ...]:

@@ -54,12 +54,6 @@ class Exports(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The server; None for the one that the environment names. (Dagster 1.13 does not take a
     resource for the default of another one's field.)"""
 
-    @property
-    def cvat_server(self) -> Cvat | None:
-        """The server whose completed tasks are taken by themselves; None where that is not on."""
-        is_on = self.with_cvat or os.environ.get(CVAT_VARIABLE, "").strip().lower() not in OFF
-        return (self.cvat or Cvat()) if is_on else None
-
     def path(self, game: str) -> Path:
         """The folder, which need not exist yet."""
         return Path(self.folder) if self.folder else self.paths.state.exports(game)
@@ -76,8 +70,8 @@ class Exports(dg.ConfigurableResource):  # type: ignore[type-arg]
         yield self.dropped(game)
         if bucket := self.bucket or os.environ.get(BUCKET_VARIABLE, ""):
             yield ExportsBucket(bucket, game, self._copies(game, "bucket"))
-        if (cvat := self.cvat_server) is not None:
-            yield CompletedTasks(cvat, game, self._copies(game, "cvat"))
+        if self.with_cvat or os.environ.get(CVAT_VARIABLE, "").strip().lower() not in OFF:
+            yield CompletedTasks(self.cvat or Cvat(), game, self._copies(game, "cvat"))
 
     def listing(self, game: str) -> Listing:
         """What all sources hold now, and which of them could not be asked."""

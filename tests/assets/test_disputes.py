@@ -7,12 +7,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import dagster as dg
 import pytest
 from doubles.crowds import KEYS, Crowd, install
 from doubles.cvat import CvatDouble, Task, running_cvat
-from doubles.sensors import evaluated
+from doubles.servers import status
 
 from assets.core.building import latest
 from pipeline.community.dispute_batches.dispute_batch import DisputeBatch
@@ -208,29 +208,51 @@ def test_a_deleted_task_and_a_renamed_label_are_told_and_nothing_is_noted(
     assert "3 decided" in crowd.outpost("pull", app_of="cvat")
 
 
-def test_the_sensor_asks_for_a_run_when_a_job_is_completed(
-    crowd: Crowd, cvat: CvatDouble, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OUTPOST_EXPORTS_CVAT", "1")
-    sensor = crowd.definitions.resolve_sensor_def("toy_export_sensor")
-    cursor: str | None = None
+class Ticks:
+    """The sensor as the daemon ticks it."""
 
-    def tick() -> Any:
-        nonlocal cursor
-        found = evaluated(sensor, crowd.instance, crowd.resources.exports, cursor)
-        cursor = found.cursor
-        return found
+    def __init__(self, crowd: Crowd) -> None:
+        self.sensor = crowd.definitions.resolve_sensor_def("toy_dispute_sensor")
+        self.crowd, self.cursor = crowd, ""
 
+    def tick(self, **limits: float) -> dg.SensorResult:
+        cvat = Cvat(poll_seconds=0.01, **limits)
+        resources = {"artifacts": self.crowd.resources.artifacts, "cvat": cvat}
+        with dg.build_sensor_context(
+            instance=self.crowd.instance, cursor=self.cursor, resources=resources
+        ) as context:
+            data = self.sensor(context)
+        assert isinstance(data, dg.SensorResult)
+        self.cursor = data.cursor or ""
+        return data
+
+    def reason(self, **limits: float) -> str:
+        data = self.tick(**limits)
+        assert not data.run_requests
+        return str(data.skip_reason.skip_message) if data.skip_reason else ""
+
+
+def test_the_sensor_asks_for_a_run_when_a_job_is_completed(crowd: Crowd, cvat: CvatDouble) -> None:
+    ticks = Ticks(crowd)
+    assert "is open in CVAT" in ticks.reason()
+    assert cvat.count("self") == 0, "CVAT is not asked of nothing"
     task = pushed(crowd, cvat)
-    assert not tick().run_requests
+    assert "No job was completed" in ticks.reason()
+    cvat.always("self", status(503))
+    assert "has a problem of its own" in ticks.reason(look_seconds=1.0)
+    assert ticks.reason(look_seconds=1.0) == "CVAT cannot be asked, as before."
+    cvat.never("self")
     cvat.finish(task)
-    (request,) = tick().run_requests
+    (request,) = ticks.tick().run_requests or ()
     assert (request.partition_key, request.asset_selection) == ("first", [KEYS.settled_disputes])
-    assert not tick().run_requests
+    assert "No job was completed" in ticks.reason()
+    ticks.cursor = "{"
+    assert [one.run_key for one in ticks.tick().run_requests or ()] == [request.run_key]
     del cvat.tasks[task.id]
-    assert "was deleted in CVAT" in tick().skip_reason.skip_message
-    assert "was deleted in CVAT" not in tick().skip_reason.skip_message
-    monkeypatch.delenv("OUTPOST_EXPORTS_CVAT")
-    cursor, asked = None, cvat.count("tasks")
-    assert not tick().run_requests
-    assert cvat.count("tasks") == asked
+    assert "was deleted in CVAT" in ticks.reason()
+    assert "was deleted in CVAT" not in ticks.reason()
+    crowd.outpost("push", "first", app_of="cvat")
+    cvat.finish(next(iter(cvat.tasks.values())))
+    (request,) = ticks.tick().run_requests or ()
+    crowd.make(KEYS.settled_disputes, partition="first")
+    assert "is open in CVAT" in ticks.reason()
