@@ -136,7 +136,7 @@ def _disputed_crops(pack: GamePack) -> dg.AssetsDefinition:
         code_version=code,
         description="The images to decide next: those that votes have not settled, the disputed "
         "ones with most votes first, of equally many those nearest to a tie. None is in two "
-        "batches.",
+        "batches. Pushed to CVAT, they are seen by whoever may see its project.",
     )
     def disputed_crops(
         context: dg.AssetExecutionContext,
@@ -424,7 +424,11 @@ def _show_settled(folder: Path, batch: DisputeBatch) -> Metadata:
 
 def _became(settled: SettledCrop, crop: DisputedCrop) -> tuple[str, ...]:
     first = settled.label or settled.tag or settled.outcome
-    return (first, *([] if first == settled.outcome else [settled.outcome]), *crop.told)
+    return (
+        first,
+        *([] if settled.outcome in ("decided", first) else [settled.outcome]),
+        *crop.told,
+    )
 
 
 def _votes(crop: DisputedCrop) -> str:

@@ -34,8 +34,8 @@ def choose_disputes(votes: Votes, excluded: Excluded, most: int) -> DisputeBatch
     """The groups to ask about next: one of which an image is excluded is left out as a whole.
 
     Disputed ones come before those with too few votes; among each those with most votes, then those
-    nearest to a tie, then those with most images. A group whose names would be too many for the
-    batch waits for another one.
+    nearest to a tie, then those with most images, then the least sure. A group whose names would be
+    too many for the batch waits for another one.
 
     Args:
         most: groups, at least 1.
@@ -93,12 +93,13 @@ def _members_without(members: Iterable[CropMember], installs: Set[str]) -> Itera
             yield member.model_copy(update={"contributors": who})
 
 
-def _worth(crop: VotedCrop) -> tuple[int, int, float, int, str]:
+def _worth(crop: VotedCrop) -> tuple[int, int, float, int, float, str]:
     """Smaller is worth more."""
     counts = [count for _, count in counted(crop.votes)]
     total = sum(counts)
     lead = (counts[0] - (counts[1] if len(counts) > 1 else 0)) / total if total else 1.0
-    return ORDER[crop.status], -total, lead, -len(crop.members), crop.members[0].sha256
+    worth = (ORDER[crop.status], -total, lead, -len(crop.members), crop.confidence)
+    return (*worth, crop.members[0].sha256)
 
 
 def _disputed(number: int, crop: VotedCrop) -> DisputedCrop:

@@ -64,13 +64,15 @@ def test_most_votes_come_first_then_the_nearest_tie_then_the_most_used() -> None
         group("lead", {"a": 3, "b": 1}, images=5),
         group("used", {"a": 2, "b": 2}, images=3),
         group("lone", {"a": 7}, "tentative"),
+        group("sure of it", {"a": 1}, "tentative", confidence=0.9),
+        group("unsure", {"a": 1}, "tentative", confidence=0.3),
         group("sure", {"a": 9}, "accepted"),
     ]
-    order = ["many", "used", "tie", "lead", "lone"]
+    order = ["many", "used", "tie", "lead", "lone", "unsure", "sure of it"]
     assert chosen(*crops) == [digest(f"{key} 0") for key in order]
     assert chosen(*crops[::-1], most=2) == [digest(f"{key} 0") for key in order[:2]]
     content = choose_disputes(Votes(crops=tuple(crops)), Excluded(), 2)
-    assert content.waiting == 3
+    assert content.waiting == 5
     assert [crop.image[:5] for crop in content.crops] == ["0001_", "0002_"]
 
 

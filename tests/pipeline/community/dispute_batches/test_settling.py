@@ -113,6 +113,12 @@ def test_a_decision_by_hand_on_any_image_of_the_group_stays() -> None:
         assert left_to_ask(BATCH, about) == ()
 
 
+def test_what_is_decided_by_hand_on_the_same_day_counts_whichever_image_it_is_of() -> None:
+    """A batch has noted one for the other image, whose digest comes last."""
+    about = known(noted("Iron Sword", OTHER, batch="first"), noted("Steel Sword", SHOWN))
+    assert about.decision_on(CROP) == noted("Steel Sword", SHOWN)
+
+
 def test_what_is_noted_already_is_not_noted_again_and_a_changed_tag_is() -> None:
     about = known(noted("Steel Sword", batch="first"))
     assert became(ImageTags(True, ("Steel Sword",)), about)[2] == []
