@@ -87,6 +87,7 @@ def test_two_batches_of_decisions_settle_what_votes_did_not(
             counts.append(accepted())
         print(f"images believed: {counts}; preset tags that were right: {preset} of 100 each")
         assert counts == sorted(set(counts))
+        assert preset[0] < preset[1], "the doubtful ones come first"
         asked = [
             DisputeBatch.open(latest(instance, store, KEYS.disputed_crops, name).path)
             for name in BATCHES
