@@ -1,5 +1,6 @@
 """Playing: a world with rules, and what plays in it.
 
-Read `simulator` (the built-in game's rules, players by script, environments to learn in). What
-finds things in screenshots does not belong here, and imports nothing of it.
+Read `simulator` (the built-in game's rules, players by script, environments to learn in), then
+`demonstrations` (play as something to learn from). What finds things in screenshots does not belong
+here, and imports nothing of it.
 """

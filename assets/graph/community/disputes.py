@@ -27,7 +27,7 @@ from assets.core.building import (
 )
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
-from assets.core.metadata import image, literal, table
+from assets.core.metadata import image, limited, literal, table
 from assets.graph.annotation_batches import require_batch_name
 from assets.graph.community.votes import counted_contributions
 from assets.graph.cvat_tasks import LOCK, pusher_of
@@ -282,7 +282,7 @@ def _settled_disputes(pack: GamePack) -> dg.AssetsDefinition:
         settled = settle(batch, found.images, known)
         noted = tuple(decisions_of(settled, known, datetime.now(UTC).date()))
         if noted:
-            contributions.decisions(pack.name).add(noted)
+            contributions.decisions(pack.name).change(lambda known: known.including(noted))
             notice(
                 context.log.info,
                 f"{len(noted)} decisions of '{name}' are noted. They count when voted_crops is "
@@ -371,10 +371,13 @@ def _show_batch(folder: Path) -> Metadata:
         "preview": [image(sheet, "to decide, most worth first")] if sheet else [],
         "asked": table(
             ["image", "kind", "state", "votes", "model"],
-            [
-                [crop.image, crop.kind, crop.status, _votes(crop), literal(crop.model)]
-                for crop in crops[:MOST_ROWS]
-            ],
+            limited(
+                [
+                    [crop.image, crop.kind, crop.status, _votes(crop), literal(crop.model)]
+                    for crop in crops[:MOST_ROWS]
+                ],
+                len(crops),
+            ),
         ),
         "next": "outpost cvat push, with the name of the batch",
     }
@@ -412,11 +415,14 @@ def _show_settled(folder: Path, batch: DisputeBatch) -> Metadata:
         "outcomes": table(["outcome", "images"], settled.counts.items()),
         "images": table(
             ["image", "votes", "outcome", "label", "tag"],
-            [
-                [crop.image, _votes(crop), one.outcome, literal(one.label), literal(one.tag)]
-                for crop in batch.crops[:MOST_ROWS]
-                for one in [outcomes[crop.sha256]]
-            ],
+            limited(
+                [
+                    [crop.image, _votes(crop), one.outcome, literal(one.label), literal(one.tag)]
+                    for crop in batch.crops[:MOST_ROWS]
+                    for one in [outcomes[crop.sha256]]
+                ],
+                len(batch.crops),
+            ),
         ),
         "next": "materialize voted_crops: decisions count then" if decided else "nothing",
     }
