@@ -54,8 +54,8 @@ def vote_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     return [_voted_crops(pack), _text_corrections(pack, pack.community)]
 
 
-def _counted(
-    context: dg.AssetExecutionContext,
+def counted_contributions(
+    instance: dg.DagsterInstance,
     store: ArtifactStore,
     keys: GameKeys,
     withdrawn: frozenset[str],
@@ -63,10 +63,19 @@ def _counted(
     """What everybody has sent who was not withdrawn, by install; nothing before anybody has."""
     name = keys.contributors.name
     assert name is not None
-    instance = context.instance
     installs = sorted({*instance.get_dynamic_partitions(name)} - withdrawn)
     versions = (latest_version(instance, keys.staged_crops, install) for install in installs)
-    found = tuple(store.open(version) for version in versions if version)
+    return tuple(store.open(version) for version in versions if version)
+
+
+def _counted(
+    context: dg.AssetExecutionContext,
+    store: ArtifactStore,
+    keys: GameKeys,
+    withdrawn: frozenset[str],
+) -> tuple[Artifact, ...]:
+    """The same, and a word in the log where it is nothing."""
+    found = counted_contributions(context.instance, store, keys, withdrawn)
     if not found:
         context.log.info(
             "Nobody has sent anything that counts: turn on the sensor "
