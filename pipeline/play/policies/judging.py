@@ -83,7 +83,7 @@ class PlayerResult(Record):
     seconds: Mean = Field(description="Of play.")
 
 
-class Judgement(Record):
+class PolicyJudgement(Record):
     """How policies play, beside others."""
 
     opponent: str
@@ -106,7 +106,7 @@ def evaluate(
     beside: Sequence[str] = (),
     seed: int = 0,
     report: Report = silent,
-) -> Judgement:
+) -> PolicyJudgement:
     """Let policies and scripted players meet an opponent.
 
     Args:
@@ -128,7 +128,7 @@ def evaluate(
     own = played[POLICIES].returns
     others = {name: those.returns for name, those in played.items() if name != POLICIES}
     draws = _replicates(len(own))
-    return Judgement(
+    return PolicyJudgement(
         opponent=opponent,
         games=len(own),
         players=tuple(_result(name, those, draws) for name, those in played.items()),

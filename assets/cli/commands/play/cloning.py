@@ -12,7 +12,7 @@ from assets.cli.output import Json, console, errors, explained, plain, print_jso
 
 if TYPE_CHECKING:
     from pipeline.play.policies.cloning import ClonedPolicies
-    from pipeline.play.policies.judging import Judgement
+    from pipeline.play.policies.judging import PolicyJudgement
 
 OPPONENT = "Whom to play against: random, or scripted_l1 to scripted_l5."
 TARGETS = (
@@ -46,7 +46,7 @@ def clone(
     Example: `outpost play clone --games 100 --out policies`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.cloned_policies import Play, clone_policies, settings_of
+    from assets.operations.playing.cloned_policies import Play, clone_policies, settings_of
 
     with explained(), progress_shown(errors):
         settings = settings_of(preset, delay, seed)
@@ -75,7 +75,7 @@ def evaluate(
     Example: `outpost play evaluate policies --games 400`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.cloned_policies import Play, judge_policies
+    from assets.operations.playing.cloned_policies import Play, judge_policies
 
     with explained(), progress_shown(errors):
         judged = judge_policies(policies, Play(player, opponent, games, seed), out)
@@ -87,7 +87,7 @@ def evaluate(
     plain(str(judged.sheet))
 
 
-def print_judgement(judgement: Judgement) -> None:
+def print_judgement(judgement: PolicyJudgement) -> None:
     """Wins and returns of all players, and how the policies' compare."""
     table = Table("", "wins", "return", "loot", "survival")
     for one in judgement.players:

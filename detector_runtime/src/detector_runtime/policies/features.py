@@ -1,7 +1,7 @@
 """What the networks are told of entities: places as seen from one's own keep, shares, memory.
 
-The map is the same from both sides, so whoever has its keep in the lower right half sees it turned
-by half a turn; both then look the same, and so do policies' answers, which are turned back.
+The map is the same from both sides, so a player whose keep is in the lower right half sees it
+turned by half a turn; both then look the same, and so do policies' answers, which are turned back.
 """
 
 from __future__ import annotations

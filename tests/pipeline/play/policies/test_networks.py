@@ -17,7 +17,7 @@ from detector_runtime.policies.player import PolicyPlayer, actions_of
 from pipeline.play.demonstrations import Demonstration
 from pipeline.play.policies.examples import Examples, executor_examples
 from pipeline.play.policies.losses import loss_of
-from pipeline.play.policies.networks import Batch, build_network
+from pipeline.play.policies.networks import NetworkInput, build_network
 from pipeline.play.policies.onnx_files import PolicyExportError, export_policy, onnx_file
 from pipeline.play.policies.settings import CloneSettings
 from pipeline.play.simulator.rules import Act
@@ -80,7 +80,7 @@ def test_the_runtime_answers_as_torch_does(
     if role == "executor":
         entities, status = with_target(features, status, targets)
     with torch.no_grad():
-        expected = Batch.of((entities, features.places, features.known, status)).ask(network)
+        expected = NetworkInput.of((entities, features.places, features.known, status)).ask(network)
     for ours, theirs in zip(expected, found, strict=True):
         np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-3)
 
