@@ -1,5 +1,6 @@
-"""What the commands of `outpost play` carry out.
+"""Playing the built-in game: what learns from play.
 
-Read `shadow_play` (policies that watch and learn). How a game goes and how policies are trained
-does not belong here: that is `pipeline.play`.
+Read `cloned_policies`, then `shadow_play` (policies that go on learning while they watch). Games
+between scripted players are in `assets.operations.played_game`; how a game goes does not belong
+here.
 """
