@@ -1,7 +1,7 @@
 """How long the player's loop waits for shadow learning while the trainer is at work.
 
 A game of scripted_l5 is handed over at 100 ticks a second, five times as fast as it is played, and
-fresh policies train all the time: a training every two seconds of play. `watch_*` are of
+fresh policies train all the time: a training every four seconds of play. `watch_*` are of
 `Shadow.watch`, `exchange_*` of taking newer weights between two actions, `tick_*` of the policies'
 own act in the loop; `processor_*` are the same calls in processor time of the thread, without what
 other programs take. `trainings` are those that ended meanwhile.
@@ -27,7 +27,7 @@ from pipeline.play.shadow.settings import ShadowSettings
 from pipeline.play.shadow.shadow import Shadow
 from pipeline.play.shadow.trainer import TrainerTask
 
-SECONDS, RATE = 50, 100
+SECONDS, RATE = 45, 100
 WATCH, EXCHANGE, ACT = "watch", "exchange", "tick"
 
 
@@ -44,7 +44,7 @@ def measure() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         policies, folder = Path(name) / "old", Path(name) / "new"
         clone(old, settings, policies)
-        watching = ShadowSettings(interval=2.0, steps=5, smallest=16)
+        watching = ShadowSettings(interval=4.0, steps=5, batch=32, smallest=16)
         task = TrainerTask(policies, old, watching, folder)
         with Shadow.start(task, lambda news: learned.append(news.update["minutes"])) as shadow:
             ticks = [tick for one in shown for tick in ticks_of(one)]

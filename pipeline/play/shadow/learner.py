@@ -100,15 +100,20 @@ class Learner:
                 f"{len(old)} sessions of old play are too few to forget nothing of it.",
                 "Give at least two of those that the policies were cloned from.",
             )
-        count = -(-len(old) // 4)
-        halves = (old[count:], old[:count])
+        held_out = -(-len(old) // 4)
+        halves = (old[held_out:], old[:held_out])
         facts = {"shadow": settings.model_dump(mode="json"), "policies": _digest(policies)}
         students = [
             RoleLearner(
                 role,
                 network_of(read_checkpoint(file_of(policies / role, BEST), role), cloned.settings),
                 (settings, cloned.settings, facts),
-                [_replayed(role, part, settings, cloned.settings) for part in halves],
+                [
+                    _spread(_replayed(role, part, settings, cloned.settings), count)
+                    for part, count in zip(
+                        halves, (settings.observations, MEASURED_ON), strict=True
+                    )
+                ],
                 folder,
             )
             for role in ROLES
@@ -323,7 +328,12 @@ def _replayed(
             f"The old play shows nothing that a {role} could keep in mind.",
             "Give sessions in which somebody plays: goals, right clicks and keys.",
         )
-    return latest(some, settings.observations)
+    return latest(some, sum(map(len, some)))
+
+
+def _spread(examples: Examples, most: int) -> Examples:
+    """No more than so many of them, from all of the sessions."""
+    return examples.rows(slice(None, None, -(-len(examples) // most)))
 
 
 def _score(watched: dict[str, float], old: dict[str, float]) -> float:
