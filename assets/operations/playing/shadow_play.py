@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from detector_runtime.policies.networks import PolicyNetworks
+
 from assets.core.building import NOTICE_LOGGER
 from pipeline.errors import OutpostError
 from pipeline.files import read_json, replacing, write_json
@@ -78,6 +80,7 @@ def shadow_play(
         ShadowError: the trainer has failed; what it had learned until then is in the folder.
     """
     ScriptedPlayers.start([0], (play.player, play.opponent))  # Before anything is written.
+    PolicyNetworks.load(policies)
     cloned = read_json(policies / "clone.json", ClonedPolicies, damaged_folder)
     old, old_held_out = old_sessions(cloned)
     new_held_out = _games(play.player, play.opponent, HELD_OUT_SEED, MEASURED_GAMES)

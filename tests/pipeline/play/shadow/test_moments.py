@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 from detector_runtime.policies.known import Deeds
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.play.demonstrations import Demonstration
@@ -36,6 +36,7 @@ def session(name: str, count: int, seed: int = 0) -> list[Tick]:
     return ticks
 
 
+@settings(deadline=None)  # The first example compiles the game.
 @given(
     st.lists(st.integers(1, 400), min_size=1, max_size=4),
     st.integers(1, 250),
