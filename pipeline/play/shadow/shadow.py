@@ -11,13 +11,13 @@ A trainer that fails or dies says so once, in `trouble`; play goes on with the w
 from __future__ import annotations
 
 import multiprocessing
-import queue
 import tempfile
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from multiprocessing.queues import Queue
 from pathlib import Path
 from types import TracebackType
 
@@ -32,6 +32,8 @@ from pipeline.play.shadow.trainer import Failed, Finished, Learned, TrainerTask,
 
 BACKLOG = 4000
 """Ticks that wait while the trainer is at work: more than three minutes of play."""
+AT_ONCE, SECONDS_BETWEEN = 10, 0.02
+"""Ticks that are sent together, few because Python's lock is held for so long; and how often."""
 GO_ON = (
     "Play goes on with the weights in use. Start shadow learning again with the same folder: it "
     "goes on from its last checkpoint."
@@ -56,7 +58,6 @@ class Shadow:
     def __init__(
         self,
         process: BaseProcess,
-        ticks: Queue[Tick | None],
         networks: PolicyNetworks,
         on_learned: OnLearned,
     ) -> None:
@@ -65,12 +66,13 @@ class Shadow:
         self.missed = 0
         self.networks = networks
         self._process = process
-        self._ticks = ticks
+        self._waiting: deque[Tick] = deque()
         self._used: PolicyNetworks | None = None
         self._on_learned = on_learned
         self._ready = threading.Event()
         self._is_over = threading.Event()
         self._is_closing = False
+        self._is_ended = False
 
     @classmethod
     def start(cls, task: TrainerTask, on_learned: OnLearned = lambda _news: None) -> Shadow:
@@ -81,14 +83,16 @@ class Shadow:
         """
         networks = PolicyNetworks.load(task.policies)
         context = multiprocessing.get_context("spawn")
-        ticks: Queue[Tick | None] = context.Queue(BACKLOG)
+        heard, ticks = context.Pipe(duplex=False)
         news, told = context.Pipe(duplex=False)
-        process = context.Process(target=run_trainer, args=(task, ticks, told), daemon=True)
+        process = context.Process(target=run_trainer, args=(task, heard, told), daemon=True)
         process.start()
+        heard.close()
         told.close()
-        shadow = cls(process, ticks, networks, on_learned)
+        shadow = cls(process, networks, on_learned)
         threading.Thread(target=shadow._listen, args=(news, task), daemon=True).start()
         shadow._ready.wait()
+        threading.Thread(target=shadow._send, args=(ticks,), daemon=True).start()
         return shadow
 
     def watch(self, tick: Tick, *, patient: bool = False) -> None:
@@ -102,14 +106,12 @@ class Shadow:
         own = Tick(
             tick.session, tick.entities.copy(), tick.status.copy(), tick.action.copy(), tick.goal
         )
-        while True:
-            try:
-                self._ticks.put(own, block=patient, timeout=1.0 if patient else None)
-            except queue.Full:
-                if patient and self.trouble is None:
-                    continue
-                self.missed += 1
-            return
+        while patient and len(self._waiting) >= BACKLOG and self.trouble is None:
+            time.sleep(SECONDS_BETWEEN)
+        if len(self._waiting) < BACKLOG:
+            self._waiting.append(own)  # Without any lock: another thread sends it.
+        else:
+            self.missed += 1
 
     def exchange(self, player: PolicyPlayer) -> bool:
         """Give a player the newest weights, between two of its actions; whether there were any."""
@@ -126,17 +128,11 @@ class Shadow:
         Args:
             seconds: after which it is ended in any case.
         """
-        if self.trouble is None:
-            try:
-                self._ticks.put(None, timeout=seconds)
-                self._is_over.wait(seconds)
-            except queue.Full:
-                pass
+        self._is_ended = True
+        self._is_over.wait(seconds)
         self._is_closing = True
         self._process.terminate()
         self._process.join()
-        self._ticks.cancel_join_thread()
-        self._ticks.close()
 
     def __enter__(self) -> Shadow:
         return self
@@ -148,6 +144,24 @@ class Shadow:
         trace: TracebackType | None,
     ) -> None:
         self.close(600.0 if kind is None else 0.0)
+
+    def _send(self, ticks: Connection) -> None:
+        """Send what waits, and an empty list at the end; waits itself while the trainer trains."""
+        try:
+            while not self._is_over.is_set():
+                is_ended = self._is_ended
+                count = min(AT_ONCE, len(self._waiting))
+                some = [self._waiting.popleft() for _ in range(count)]
+                if some or is_ended:
+                    ticks.send(some)
+                else:
+                    time.sleep(SECONDS_BETWEEN)
+                if is_ended and not some:
+                    return
+        except OSError:  # The trainer is gone, of which `_listen` tells.
+            pass
+        finally:
+            ticks.close()
 
     def _listen(self, news: Connection, task: TrainerTask) -> None:
         try:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +67,8 @@ class Finished:
     """All that was watched has been learned from."""
 
 
-def run_trainer(task: TrainerTask, ticks: Queue[Tick | None], news: Connection) -> None:
-    """Learn from ticks until None comes; to be the target of a process."""
+def run_trainer(task: TrainerTask, ticks: Connection, news: Connection) -> None:
+    """Learn from lists of ticks until an empty one comes; to be the target of a process."""
     end_with_parent()
     if hasattr(os, "nice"):
         os.nice(POLITENESS)
@@ -78,7 +77,7 @@ def run_trainer(task: TrainerTask, ticks: Queue[Tick | None], news: Connection) 
         news.send(Finished())
     except OutpostError as error:
         news.send(Failed(error.problem, error.fix))
-    except BrokenPipeError:  # Nobody listens any more.
+    except (BrokenPipeError, EOFError):  # Nobody plays any more.
         pass
 
 
@@ -91,7 +90,7 @@ def weights_of(file: Path) -> Weights:
     return {name: value for name, value in arrays.items() if value.dtype == np.float32}
 
 
-def _learn(task: TrainerTask, ticks: Queue[Tick | None], news: Connection) -> None:
+def _learn(task: TrainerTask, ticks: Connection, news: Connection) -> None:
     import torch
 
     from pipeline.play.shadow.learner import Learner
@@ -99,8 +98,13 @@ def _learn(task: TrainerTask, ticks: Queue[Tick | None], news: Connection) -> No
     torch.set_num_threads(1)
     learner = Learner.start(task.policies, task.old, task.settings, task.folder)
     news.send(Ready())
-    while (tick := ticks.get()) is not None:
-        for update in learner.watch(tick):
+    while some := _received(ticks):
+        for update in (update for tick in some for update in learner.watch(tick)):
             file = onnx_file(task.folder, update.role)
             weights = weights_of(file) if update.is_better else None
             news.send(Learned(update.role, update.model_dump(), weights))
+
+
+def _received(ticks: Connection) -> list[Tick]:
+    some: list[Tick] = ticks.recv()
+    return some
