@@ -14,12 +14,10 @@ from detector_runtime.policies.networks import PolicyNetworks
 
 from assets.core.building import NOTICE_LOGGER
 from pipeline.errors import OutpostError
-from pipeline.files import read_json, replacing, write_json
-from pipeline.manifests import Record
 from pipeline.play.demonstrations import Demonstration, demonstrate
 from pipeline.play.policies.cloning import ClonedPolicies
-from pipeline.play.shadow.agreement import Agreement, agreement
-from pipeline.play.shadow.learner import ShadowUpdate, damaged_folder
+from pipeline.play.shadow.agreement import Followed, agreement
+from pipeline.play.shadow.learner import read_history
 from pipeline.play.shadow.moments import Tick, ticks_of
 from pipeline.play.shadow.settings import ShadowSettings
 from pipeline.play.shadow.shadow import Shadow
@@ -55,18 +53,6 @@ class WatchedPlay:
     seed: int
 
 
-class Followed(Record):
-    """What came of watching: `followed.json`."""
-
-    player: str
-    minutes: float
-    trainings: int
-    watched_before: Agreement
-    watched_after: Agreement
-    old_before: Agreement
-    old_after: Agreement
-
-
 def shadow_play(
     policies: Path, play: WatchedPlay, settings: ShadowSettings, folder: Path
 ) -> Followed:
@@ -75,13 +61,13 @@ def shadow_play(
     Raises:
         ModelLoadError: the policies are absent, damaged, or made for something else.
         ShadowPlayError: they were cloned from play that cannot be had again.
-        ShadowFolderError: they do not say how they were made.
+        CloneError: they do not say how they were made.
         GameError: there is no such player.
         ShadowError: the trainer has failed; what it had learned until then is in the folder.
     """
     ScriptedPlayers.start([0], (play.player, play.opponent))  # Before anything is written.
     PolicyNetworks.load(policies)
-    cloned = read_json(policies / "clone.json", ClonedPolicies, damaged_folder)
+    cloned = ClonedPolicies.read(policies)
     old, old_held_out = old_sessions(cloned)
     new_held_out = _games(play.player, play.opponent, HELD_OUT_SEED, MEASURED_GAMES)
     before = [agreement(policies, part) for part in (new_held_out, old_held_out)]
@@ -90,14 +76,13 @@ def shadow_play(
     followed = Followed(
         player=play.player,
         minutes=play.minutes,
-        trainings=max(map(len, _histories(folder).values()), default=0),
+        trainings=max(map(len, read_history(folder).values()), default=0),
         watched_before=before[0],
         watched_after=after[0],
         old_before=before[1],
         old_after=after[1],
     )
-    with replacing(folder / "followed.json") as fresh:
-        write_json(fresh, followed.model_dump(mode="json"))
+    followed.write(folder)
     return followed
 
 
@@ -130,13 +115,8 @@ def watch_play(task: TrainerTask, play: WatchedPlay) -> None:
 
 def watched_minutes(folder: Path) -> float:
     """How much play had been watched before the last training in a folder; 0 without one."""
-    histories = _histories(folder)
+    histories = read_history(folder)
     return max((those[-1].minutes for those in histories.values() if those), default=0.0)
-
-
-def _histories(folder: Path) -> dict[str, list[ShadowUpdate]]:
-    file = folder / "shadow.json"
-    return read_json(file, dict[str, list[ShadowUpdate]], damaged_folder) if file.is_file() else {}
 
 
 def in_words(update: dict[str, Any]) -> str:

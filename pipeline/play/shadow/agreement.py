@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from pipeline.files import read_json
+from pipeline.files import replacing, write_json
 from pipeline.manifests import Record
 from pipeline.play.demonstrations import Demonstration
 from pipeline.play.policies.checkpoints import BEST, file_of, read_checkpoint
@@ -15,10 +15,11 @@ from pipeline.play.policies.cloning import ClonedPolicies
 from pipeline.play.policies.examples import examples_of
 from pipeline.play.policies.settings import Role
 from pipeline.play.policies.training import measure, network_of
-from pipeline.play.shadow.learner import damaged_folder
+
+FOLLOWED_FILE = "followed.json"
 
 
-class Agreement(Record):
+class PlayAgreement(Record):
     """Shares of moments in which policies would do what was done."""
 
     act: float = Field(description="Of moments with an act: the same kind, and entity or key.")
@@ -26,7 +27,24 @@ class Agreement(Record):
     goal: float | None = Field(description="None where no goal is stated.")
 
 
-def agreement(policies: Path, shown: Sequence[Demonstration]) -> Agreement:
+class Followed(Record):
+    """What came of watching: agreement before and after, on play that nothing was learned of."""
+
+    player: str = Field(description="Who was watched.")
+    minutes: float = Field(description="Of play.")
+    trainings: int
+    watched_before: PlayAgreement
+    watched_after: PlayAgreement
+    old_before: PlayAgreement
+    old_after: PlayAgreement
+
+    def write(self, folder: Path) -> None:
+        """Write it beside the policies."""
+        with replacing(folder / FOLLOWED_FILE) as fresh:
+            write_json(fresh, self.model_dump(mode="json"))
+
+
+def agreement(policies: Path, shown: Sequence[Demonstration]) -> PlayAgreement:
     """Compare policies with play.
 
     Args:
@@ -34,11 +52,10 @@ def agreement(policies: Path, shown: Sequence[Demonstration]) -> Agreement:
         shown: sessions; of no use when the policies have learned from them.
 
     Raises:
-        PolicyCheckpointError, ShadowFolderError: the folder is damaged.
+        PolicyCheckpointError, CloneError: the folder is damaged.
         ExamplesError: nothing is shown.
     """
-    cloned = read_json(policies / "clone.json", ClonedPolicies, damaged_folder)
-    settings = cloned.settings
+    settings = ClonedPolicies.read(policies).settings
 
     def measured(role: Role, name: str) -> float:
         network = network_of(read_checkpoint(file_of(policies / role, BEST), role), settings)
@@ -49,7 +66,7 @@ def agreement(policies: Path, shown: Sequence[Demonstration]) -> Agreement:
         return measure(role, network, examples)[name]
 
     has_goals = any((one.goals >= 0).any() for one in shown)
-    return Agreement(
+    return PlayAgreement(
         act=measured("executor", "act"),
         target=measured("tactician", "accuracy"),
         goal=measured("strategist", "accuracy") if has_goals else None,

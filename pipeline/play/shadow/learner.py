@@ -30,7 +30,7 @@ from pipeline.play.policies.checkpoints import (
     prune,
     read_checkpoint,
 )
-from pipeline.play.policies.cloning import ROLES, ClonedPolicies
+from pipeline.play.policies.cloning import CLONE_FILE, ROLES, ClonedPolicies
 from pipeline.play.policies.examples import Examples
 from pipeline.play.policies.losses import loss_of
 from pipeline.play.policies.networks import EntityTransformer
@@ -42,6 +42,7 @@ from pipeline.play.shadow.moments import PlaySoFar, Tick, WatchedPart, examples_
 from pipeline.play.shadow.settings import ShadowSettings
 from pipeline.play.simulator.rules import TICKS_A_SECOND
 
+HISTORY_FILE = "shadow.json"
 MEASURED_ON = 500
 """The latest examples held out of what is watched, and the most of old play."""
 
@@ -91,10 +92,10 @@ class Learner:
 
         Raises:
             PolicyCheckpointError: a checkpoint is damaged.
-            ShadowFolderError: the policies do not say how they were made, there is no old play, or
-                the folder holds something else.
+            CloneError: the policies do not say how they were made.
+            ShadowFolderError: there is no old play, or the folder cannot be written to.
         """
-        cloned = read_json(policies / "clone.json", ClonedPolicies, damaged_folder)
+        cloned = ClonedPolicies.read(policies)
         if len(old) < 2:
             raise ShadowFolderError(
                 f"{len(old)} sessions of old play are too few to forget nothing of it.",
@@ -119,7 +120,7 @@ class Learner:
             for role in ROLES
         ]
         try:
-            with replacing(folder / "clone.json") as fresh:
+            with replacing(folder / CLONE_FILE) as fresh:
                 write_json(fresh, cloned.model_dump(mode="json"))
         except OSError as error:
             raise _unwritable(folder, error) from error
@@ -150,7 +151,7 @@ class Learner:
 
     def _write_curves(self) -> None:
         histories = {one.role: one.history for one in self._students}
-        with replacing(self._folder / "shadow.json") as fresh:
+        with replacing(self._folder / HISTORY_FILE) as fresh:
             write_json(
                 fresh, {role: [u.model_dump() for u in those] for role, those in histories.items()}
             )
@@ -312,6 +313,16 @@ class RoleLearner:
             )
 
 
+def read_history(folder: Path) -> dict[Role, list[ShadowUpdate]]:
+    """The trainings in a folder of shadow learning; empty where there were none.
+
+    Raises:
+        ShadowFolderError: the file is damaged.
+    """
+    file = folder / HISTORY_FILE
+    return read_json(file, dict[Role, list[ShadowUpdate]], _damaged) if file.is_file() else {}
+
+
 def _replayed(
     role: Role, old: Sequence[Demonstration], settings: ShadowSettings, cloned: CloneSettings
 ) -> Examples:
@@ -348,10 +359,9 @@ def _digest(policies: Path) -> str:
     return whole.hexdigest()
 
 
-def damaged_folder(file: Path, error: Exception) -> ShadowFolderError:
-    """The error to raise of a file that does not say how policies were made."""
+def _damaged(file: Path, error: Exception) -> ShadowFolderError:
     return ShadowFolderError(
-        f"{file} cannot be read: {error}", "Clone the policies again: outpost play clone."
+        f"{file} cannot be read: {error}", "Remove the folder, and let the policies watch again."
     )
 
 

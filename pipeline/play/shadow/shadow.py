@@ -167,7 +167,7 @@ class Shadow:
         try:
             while not isinstance(told := news.recv(), Finished):
                 if isinstance(told, Failed):
-                    self.trouble = ShadowError(told.problem, told.fix)
+                    self.trouble = ShadowError(told.problem, f"{told.fix} Play goes on meanwhile.")
                     break
                 if isinstance(told, Learned):
                     self._take(told)
@@ -195,9 +195,9 @@ class Shadow:
 
 
 def open_for_exchange(policies: Path) -> PolicyNetworks:
-    """Policies whose weights can be given anew with each question (ONNX: inputs with defaults).
+    """Policies whose weights can be given with each question (ONNX: inputs with defaults).
 
-    To open networks anew holds Python's lock for milliseconds each; this takes none.
+    To open others holds Python's lock for milliseconds each; this takes none.
 
     Raises:
         ModelLoadError: they are absent, damaged, or made for something else.

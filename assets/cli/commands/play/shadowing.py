@@ -11,7 +11,7 @@ from rich.table import Table
 from assets.cli.output import Json, console, errors, explained, plain, print_json
 
 if TYPE_CHECKING:
-    from assets.operations.playing.shadow_play import Followed
+    from pipeline.play.shadow.agreement import Followed
 
 
 def shadow(

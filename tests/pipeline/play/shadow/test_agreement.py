@@ -7,15 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.files import read_json
 from pipeline.play.demonstrations import UNSTATED
-from pipeline.play.policies.cloning import ClonedPolicies
+from pipeline.play.policies.cloning import ClonedPolicies, CloneError
 from pipeline.play.shadow.agreement import agreement
-from pipeline.play.shadow.learner import ShadowFolderError, damaged_folder
 
 
 def test_agreement_is_what_cloning_measures_on_the_same_session(policies, old):
-    cloned = read_json(policies / "clone.json", ClonedPolicies, damaged_folder)
+    cloned = ClonedPolicies.read(policies)
     (held_out,) = (one for one in old if one.name in cloned.held_out_sessions)
     found = agreement(policies, [held_out])
     assert found.act == cloned.policies["executor"].measures["act"]
@@ -29,5 +27,5 @@ def test_no_goal_is_agreed_with_where_none_is_stated(policies, old):
 
 
 def test_a_folder_without_policies_is_refused(tmp_path, old):
-    with pytest.raises(ShadowFolderError, match="cannot be read"):
+    with pytest.raises(CloneError, match="cannot be read"):
         agreement(tmp_path, old)

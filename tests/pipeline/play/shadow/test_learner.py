@@ -8,6 +8,7 @@ import pytest
 from detector_runtime.policies.networks import PolicyNetworks
 
 from pipeline.play.policies.checkpoints import PolicyCheckpointError, file_of
+from pipeline.play.policies.cloning import CloneError
 from pipeline.play.shadow.learner import Learner, ShadowFolderError
 from pipeline.play.shadow.moments import ticks_of
 from pipeline.play.shadow.settings import ShadowSettings
@@ -69,7 +70,7 @@ def test_damaged_and_foreign_folders_are_refused(tmp_path, policies, old, brief)
     copied = tmp_path / "copied"
     shutil.copytree(policies, copied)
     (copied / "clone.json").write_text("{", "utf-8")
-    with pytest.raises(ShadowFolderError, match="cannot be read"):
+    with pytest.raises(CloneError, match="cannot be read"):
         Learner.start(copied, old, brief, tmp_path / "third")
     shutil.copy(policies / "clone.json", copied)
     torn = file_of(copied / "tactician", "best")
