@@ -1,0 +1,6 @@
+"""Sessions of play as files: what was known, done and achieved, each event at its own time.
+
+Read `events` (what a session holds), `writer` and `reader` (one MCAP file a session) and `recovery`
+(sessions whose recording was interrupted). How screen, mouse and keys of a desktop are read does
+not belong here, nor what learns from sessions.
+"""
