@@ -1,5 +1,6 @@
 """What the commands of `outpost play` carry out.
 
-Read `recorded_sessions` (sessions that are recorded, finished and played again). How a game goes
+Read `recorded_sessions` (sessions that are recorded, finished, played again,
+judged and exported). How a game goes
 and what a session holds does not belong here: that is `pipeline.play`.
 """

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.commands.play.sessions import record, recover, replay
+from assets.cli.commands.play.sessions import export, quality, record, recover, replay
 from assets.cli.output import Json, errors, explained, plain, print_json
 
 play_app = typer.Typer(no_args_is_help=True, help="Play the built-in game, or watch it played.")
@@ -15,6 +15,8 @@ play_app = typer.Typer(no_args_is_help=True, help="Play the built-in game, or wa
 play_app.command()(record)
 play_app.command()(replay)
 play_app.command()(recover)
+play_app.command()(quality)
+play_app.command()(export)
 
 
 @play_app.callback()
