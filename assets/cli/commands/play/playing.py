@@ -44,8 +44,11 @@ def simulate(
     if as_json:
         print_json(game)
         return
-    ended = {"FIRST_SIDE": f"{player} won", "SECOND_SIDE": f"{opponent} won"}
+    ended = {
+        "FIRST_SIDE": f"The first player ({player}) won",
+        "SECOND_SIDE": f"The second player ({opponent}) won",
+    }
     plain(f"{ended.get(game.result, 'Nobody won')} after {game.seconds:.0f} seconds of play.")
     for name, score, home in zip(game.players, game.scores, game.brought_home, strict=True):
-        plain(f"  {name}: score {score}, of it {home} brought home")
+        plain(f"  {name}: score {score}, of which {home} brought home")
     plain(str(game.sheet))
