@@ -164,7 +164,7 @@ def _score_lines(story: _Story, end: int, at: _Place, top: int) -> Iterator[str]
     most = max((max(own, other) for _time, own, other in story.scores), default=0) or 1
     for column, (name, colour) in enumerate((("player", "#000000"), ("opponent", VERMILION))):
         yield _text(8, top + (column + 1) * ROW, name, colour)
-        steps, before = [], top + SCORES_HEIGHT
+        steps, before = list[str](), float(top + SCORES_HEIGHT)
         for time, *scores in (*story.scores, (end, *(story.scores or [(0, 0, 0)])[-1][1:])):
             height = round(top + SCORES_HEIGHT - (SCORES_HEIGHT - 10) * scores[column] / most, 1)
             steps.append(f"L{at(time)} {before}L{at(time)} {height}")
