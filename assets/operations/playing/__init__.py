@@ -1,5 +1,7 @@
-"""Playing the built-in game: what learns from play.
+"""What the commands of `outpost play` carry out.
 
-Read `cloned_policies`. Games between scripted players are in `assets.operations.played_game`; how a
-game goes does not belong here.
+Read `recorded_sessions` (sessions that are recorded, finished, played again, judged and exported)
+and `cloned_policies` (what learns from play). Games between scripted players are in
+`assets.operations.played_game`; how a game goes and what a session holds does not belong here: that
+is `pipeline.play`.
 """
