@@ -1,6 +1,7 @@
 """Sessions of play as files: what was known, done and achieved, each event at its own time.
 
-Read `events` (what a session holds), `writer` and `reader` (one MCAP file a session) and `recovery`
-(sessions whose recording was interrupted). How screen, mouse and keys of a desktop are read does
-not belong here, nor what learns from sessions.
+Read `events` (what a session holds), `writer` and `reader` (one MCAP file a session), `recovery`
+(sessions whose recording was interrupted), `simulated_play` (games of the simulator, recorded) and
+`replay` (the same game again, and what is learned from it). How screen, mouse and keys of a desktop
+are read does not belong here, nor what learns from sessions.
 """

@@ -7,9 +7,14 @@ from typing import Annotated
 
 import typer
 
+from assets.cli.commands.play.sessions import record, recover, replay
 from assets.cli.output import Json, errors, explained, plain, print_json
 
 play_app = typer.Typer(no_args_is_help=True, help="Play the built-in game, or watch it played.")
+
+play_app.command()(record)
+play_app.command()(replay)
+play_app.command()(recover)
 
 
 @play_app.callback()
