@@ -1,4 +1,7 @@
-"""Mouse and keys by pynput. What it calls only notes what happened: on Windows input waits for it."""
+"""Mouse and keys by pynput.
+
+What it calls notes what happened, and does no more: on Windows the input waits for that.
+"""
 
 from __future__ import annotations
 

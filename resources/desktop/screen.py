@@ -16,9 +16,9 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from detector_runtime import Detector
 from detector_runtime.tracking.tracker import EntityTracker
 
+from detector_runtime import Detector
 from pipeline.play.desktop.frame_files import FrameFileWriter
 from pipeline.play.desktop.inputs import Area
 from pipeline.play.desktop.sightings import EntityNumbers, Look, look_of, scale_of
@@ -73,21 +73,31 @@ class LatestImage:
             return newest
 
 
+@dataclass(frozen=True)
+class Rates:
+    """Images that are written, and looks of the detector, in a second; 0 for no detector."""
+
+    frames: float
+    looks: float
+
+    @property
+    def images(self) -> float:
+        """That are taken in a second."""
+        return max(self.frames, self.looks)
+
+
 class FrameThread(threading.Thread):
     """Takes images of a window while it has the focus."""
 
     def __init__(
-        self, window: RecordedWindow, began: int, rate: float, file: FrameFileWriter, told: Told
+        self, window: RecordedWindow, began: int, rates: Rates, file: FrameFileWriter, told: Told
     ) -> None:
-        """For a session that begins at a time of `time.perf_counter_ns`.
-
-        Args:
-            rate: images a second.
-        """
+        """For a session that begins at a time of `time.perf_counter_ns`."""
         super().__init__(name="frames", daemon=True)
         self.latest = LatestImage()
-        self._window, self._began, self._period = window, began, 1.0 / rate
+        self._window, self._began, self._rates = window, began, rates
         self._file, self._told = file, told
+        self._next_written = 0
         self._area = window.area()
         self._ending = threading.Event()
         self._is_full = False
@@ -111,10 +121,10 @@ class FrameThread(threading.Thread):
         from mss import MSS
 
         with MSS() as screen:
-            due = time.perf_counter()
+            due, period = time.perf_counter(), 1.0 / self._rates.images
             while not self._ending.wait(max(0.0, due - time.perf_counter())):
                 # What was missed is not caught up with.
-                due = max(due + self._period, time.perf_counter())
+                due = max(due + period, time.perf_counter())
                 area = self._window.area()
                 if area is None or self._area is None or area.size != self._area.size:
                     self._told(WindowChanged())
@@ -129,7 +139,9 @@ class FrameThread(threading.Thread):
         if not self._window.is_active():
             return
         self.latest.put(taken, image)
-        if not self._is_full:
+        # The nearest one to when it is due, of those that are taken for the detector.
+        if not self._is_full and taken + int(0.5e9 / self._rates.images) >= self._next_written:
+            self._next_written = max(self._next_written, taken) + int(1e9 / self._rates.frames)
             self._write(taken, image)
 
     def _write(self, taken: int, image: Image) -> None:

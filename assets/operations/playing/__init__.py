@@ -1,5 +1,6 @@
-"""What the commands of `outpost play` carry out.
+"""What the commands of `outpost play`, and `outpost record`, carry out.
 
-Read `recorded_sessions` (sessions that are recorded, finished and played again). How a game goes
+Read `recorded_sessions` (sessions that are recorded, finished and played again) and
+`recorded_desktop` (sessions of other games, on a desktop). How a game goes
 and what a session holds does not belong here: that is `pipeline.play`.
 """
