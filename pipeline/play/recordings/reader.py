@@ -36,6 +36,15 @@ BROKEN = (McapError, struct.error, ValueError, zstandard.ZstdError)
 """What mcap raises where a file breaks off or is damaged."""
 
 
+class ReadEvent(NamedTuple):
+    """An event as it lies in a file, and what it says, where that was asked for."""
+
+    topic: Topic
+    time: int
+    content: bytes
+    event: Event | None
+
+
 @dataclass(frozen=True)
 class Session:
     """A session's file that was read once from beginning to end.
@@ -58,13 +67,22 @@ class Session:
         Raises:
             RecordingError: the file is not as it was when the session was opened.
         """
-        wanted, left = frozenset(topics or Topic), sum(self.counts.values())
-        for read in Reading(self.file).events(wanted):
+        for read in self.read(*topics):
+            if read.event is not None:
+                yield TimedEvent(read.time, read.event)
+
+    def read(self, *topics: Topic) -> Iterator[ReadEvent]:
+        """All events with their bytes; what those of some channels say, or of all.
+
+        Raises:
+            RecordingError: as of `events`.
+        """
+        left = sum(self.counts.values())
+        for read in Reading(self.file).events(frozenset(topics or Topic)):
             if left == 0:
                 return
             left -= 1
-            if read.event is not None:
-                yield TimedEvent(read.time, read.event)
+            yield read
         if left:
             raise RecordingError(
                 f"{self.file} has changed while it was read.", "Read it again when it is finished."
@@ -103,15 +121,6 @@ def session_files(folder: Path, *, unfinished: bool = False) -> list[Path]:
     """
     ending = PART_ENDING if unfinished else ENDING
     return sorted(folder.glob(f"[!.]*{ending}"))
-
-
-class ReadEvent(NamedTuple):
-    """An event as it lies in a file, and what it says, where that was asked for."""
-
-    topic: Topic
-    time: int
-    content: bytes
-    event: Event | None
 
 
 @dataclass
