@@ -91,6 +91,7 @@ class OpenSession:
         self._window, self._area, self._began = window, area, began
         self._inputs = InputRecord(began, settings.keys)
         self._look: Look | None = None
+        self._is_focused = True
         self._counts: Counter[Topic] = Counter()
         self._seconds = self._share = 0.0
         self._processor = time.process_time()
@@ -126,8 +127,11 @@ class OpenSession:
         """
         if isinstance(given, KeyInput):
             self._write(self._inputs.key(given))
-        else:
-            self._write(self._inputs.pointer(given, self._area, self._look))
+            return
+        if given.kind == "move":
+            # There are too many to ask for the focus at each.
+            given = given._replace(focused=self._is_focused)
+        self._write(self._inputs.pointer(given, self._area, self._look))
 
     def see(self, seen: TimedEvent | Look) -> None:
         """Write that an image was taken, or what the detector saw in one."""
@@ -140,6 +144,7 @@ class OpenSession:
     def pass_time(self, now: int, *, focused: bool) -> None:
         """Write what is due, follow a window that was moved, let go of keys without the focus."""
         self._write(self._inputs.due_move(now, self._area))
+        self._is_focused = focused
         if not focused:
             self._write(self._inputs.release_all(now))
         area = self._window.area()

@@ -6,6 +6,7 @@ What it calls notes what happened, and does no more: on Windows the input waits 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,7 +19,7 @@ from resources.desktop.windows import FocusGate
 
 Heard = Callable[[KeyInput | PointerInput], None]
 BUTTONS: tuple[Button, ...] = get_args(Button)
-SECONDS_TO_BEGIN = 10.0
+SECONDS_TO_BEGIN, SECONDS_TO_END = 10.0, 2.0
 
 
 class InputListeners:
@@ -32,6 +33,7 @@ class InputListeners:
         self.slowest = 0
         self._heard, self._gate = heard, gate
         self._open = ExitStack()
+        self._listeners: tuple[Any, ...] = ()
         self._plain: Callable[[int], int] = lambda symbol: symbol
 
     def __enter__(self) -> Self:
@@ -44,16 +46,16 @@ class InputListeners:
                 "Run the command in a terminal on the desktop where the game is.",
             ) from error
         with ExitStack() as opening:
-            if sys.platform != "win32":
-                self._read_layout(opening)
+            control = None if sys.platform == "win32" else self._read_layout(opening)
             keys = keyboard.Listener(on_press=self._pressed, on_release=self._released)
             pointer = mouse.Listener(
                 on_move=self._moved, on_click=self._clicked, on_scroll=self._scrolled
             )
             for listener in (keys, pointer):
                 listener.start()
-                opening.callback(_stop, listener)
+                opening.callback(_stop, listener, control)
                 _await(listener)
+            self._listeners = keys, pointer
             self._open = opening.pop_all()
         return self
 
@@ -65,12 +67,30 @@ class InputListeners:
     ) -> None:
         self._open.close()
 
-    def _read_layout(self, opening: ExitStack) -> None:
-        from resources.desktop.x11 import open_display, plain_symbol
+    def require_listening(self) -> None:
+        """See that nothing has ended that listens.
 
-        display = open_display()
-        opening.callback(display.close)
-        self._plain = lambda symbol: plain_symbol(display, symbol)
+        Raises:
+            DesktopError: something has, as where the display is gone.
+        """
+        if not all(listener.is_alive() for listener in self._listeners):
+            raise DesktopError(
+                "Mouse and keys of this desktop cannot be read any more.",
+                "See that the desktop is still there. What was recorded stays; "
+                "`outpost play recover` finishes it.",
+            )
+
+    def _read_layout(self, opening: ExitStack) -> Any:
+        """Know what keys give without Shift; returns a connection that nothing else uses."""
+        from resources.desktop.x11 import close_display, open_display, plain_symbol
+
+        display, layout = open_display(), open_display()
+        for connection in (display, layout):
+            opening.callback(close_display, connection)
+            # What is not there any more has ended, which is what was wanted.
+            connection.set_error_handler(lambda *_: None)
+        self._plain = lambda symbol: plain_symbol(layout, symbol)
+        return display
 
     def _pressed(self, key: Any) -> None:
         self._key(key, True)
@@ -136,6 +156,13 @@ def _await(listener: Any) -> None:
         time.sleep(0.005)
 
 
-def _stop(listener: Any) -> None:
-    listener.stop()
-    listener.join(SECONDS_TO_BEGIN)
+def _stop(listener: Any, control: Any) -> None:
+    """End a listener; of X11 over a connection that is not its own."""
+    if control is None:
+        listener.stop()
+    else:
+        from resources.desktop.x11 import end_listener
+
+        end_listener(listener, control)
+    # Its own `join` raises what has gone wrong in it, which `require_listening` tells earlier.
+    threading.Thread.join(listener, SECONDS_TO_END)

@@ -80,7 +80,7 @@ class DesktopRecorder:
             with InputListeners(self._hear, gate) as listeners:
                 self._report("Ready: F5 starts and stops, F6 saves, F7 discards; Ctrl+C ends.")
                 try:
-                    self._listen(gate)
+                    self._listen(gate, listeners)
                 except KeyboardInterrupt:
                     self._report("Interrupted.")
             self._end()
@@ -93,7 +93,7 @@ class DesktopRecorder:
     def _hear(self, given: KeyInput | PointerInput) -> None:
         self._news.put((self._number, given))
 
-    def _listen(self, gate: FocusGate) -> None:
+    def _listen(self, gate: FocusGate, listeners: InputListeners) -> None:
         polled = 0
         while not self.ending.is_set():
             try:
@@ -105,6 +105,7 @@ class DesktopRecorder:
             now = time.perf_counter_ns()
             if now - polled >= POLL_SECONDS * 1e9:
                 polled, focused = now, gate.poll()
+                listeners.require_listening()
                 if self._session is not None and self._phase is Phase.RECORDING:
                     self._session.pass_time(now, focused=focused)
 

@@ -23,6 +23,7 @@ from pipeline.play.desktop.frame_files import FrameFileWriter
 from pipeline.play.desktop.inputs import Area
 from pipeline.play.desktop.sightings import EntityNumbers, Look, look_of, scale_of
 from pipeline.play.recordings.events import FrameEvent, TimedEvent
+from resources.desktop.requirements import DesktopError
 from resources.desktop.windows import RecordedWindow
 
 Image = npt.NDArray[np.uint8]
@@ -109,8 +110,12 @@ class FrameThread(threading.Thread):
         self.join()
 
     def run(self) -> None:
+        from mss import ScreenShotError
+
         try:
             self._take_images()
+        except ScreenShotError as error:
+            self._told(Failed(_unseen(error)))
         except Exception as error:
             self._told(Failed(error))
         finally:
@@ -126,11 +131,12 @@ class FrameThread(threading.Thread):
                 # What was missed is not caught up with.
                 due = max(due + period, time.perf_counter())
                 area = self._window.area()
+                if area is not None and not (self._window.is_active() and area.width):
+                    continue  # Windows gives one that is minimized no size.
                 if area is None or self._area is None or area.size != self._area.size:
                     self._told(WindowChanged())
                     return
-                if self._window.is_active():
-                    self._take(screen, area)
+                self._take(screen, area)
 
     def _take(self, screen: Any, area: Area) -> None:
         taken = time.perf_counter_ns() - self._began
@@ -217,3 +223,11 @@ def grabbed(screen: Any, area: Area) -> Image:
         rows = slice(top - area.top, bottom - area.top)
         image[rows, left - area.left : right - area.left] = pixels[:, :, :3]
     return image
+
+
+def _unseen(error: Exception) -> DesktopError:
+    return DesktopError(
+        f"The screen cannot be read: {error}",
+        "See that the desktop is still there. What was recorded stays; `outpost play recover` "
+        "finishes it.",
+    )

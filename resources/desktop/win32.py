@@ -22,14 +22,14 @@ HANDLES = ("GetTopWindow", "GetWindow", "GetForegroundWindow")
 
 def user32() -> Any:
     """The library of windows; coordinates are pixels, whatever the desktop's scaling."""
-    if sys.platform != "win32":
-        raise OSError("there is no user32 on this system")
-    library = ctypes.WinDLL("user32")
-    ctypes.WinDLL("shcore").SetProcessDpiAwareness(PER_MONITOR)
-    for name in HANDLES:
-        # As wide as a pointer, while ctypes takes every result for a C int.
-        getattr(library, name).restype = wintypes.HWND
-    return library
+    if sys.platform == "win32":
+        library = ctypes.WinDLL("user32")
+        ctypes.WinDLL("shcore").SetProcessDpiAwareness(PER_MONITOR)
+        for name in HANDLES:
+            # As wide as a pointer, while ctypes takes every result for a C int.
+            getattr(library, name).restype = wintypes.HWND
+        return library
+    raise OSError("there is no user32 on this system")
 
 
 class Win32Window:
@@ -50,7 +50,7 @@ class Win32Window:
 
     def area(self) -> Area | None:
         handle = wintypes.HWND(self._handle)
-        if not self._library.IsWindow(handle) or self._library.IsIconic(handle):
+        if not self._library.IsWindow(handle):
             return None
         inner, corner = wintypes.RECT(), wintypes.POINT(0, 0)
         if not self._library.GetClientRect(handle, ctypes.byref(inner)):

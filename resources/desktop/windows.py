@@ -21,7 +21,7 @@ class RecordedWindow(Protocol):
         """Whether what is typed goes there now; False where it is gone or that is not known."""
 
     def area(self) -> Area | None:
-        """Where it is on the desktop; None where it is not there any more."""
+        """Where it is on the desktop, of no size where it is hidden; None where it is gone."""
 
     def close(self) -> None:
         """Ask nothing more."""

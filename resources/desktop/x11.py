@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 # Its displays are for several threads only if this comes first.
 from Xlib import X, threaded  # noqa: F401
 from Xlib.display import Display
-from Xlib.error import DisplayError, XError
+from Xlib.error import ConnectionClosedError, DisplayError, XError
 
 from pipeline.play.desktop.inputs import Area
 from resources.desktop.requirements import DesktopError
 from resources.desktop.windows import chosen_window
 
+GONE = (XError, ConnectionClosedError)
+"""What python-xlib raises where a window, or the whole display, is not there any more."""
 MOST_DEPTH = 3
 """Of windows in windows where no window manager lists them."""
 
@@ -44,7 +47,7 @@ class X11Window:
         with self._mutex:
             try:
                 return self._holds_focus()
-            except XError:
+            except GONE:
                 return False
 
     def area(self) -> Area | None:
@@ -52,12 +55,12 @@ class X11Window:
             try:
                 shape = self._window.get_geometry()
                 place = self._root.translate_coords(self._window, 0, 0)
-            except XError:
+            except GONE:
                 return None
         return Area(place.x, place.y, shape.width, shape.height)
 
     def close(self) -> None:
-        with self._mutex:
+        with self._mutex, suppress(*GONE):
             self._display.close()
 
     def _listed(self) -> Iterator[Any]:
@@ -97,6 +100,24 @@ def open_display() -> Display:
             f"The display cannot be opened: {error}",
             "Run the command in a terminal on the desktop where the game is, as the same user.",
         ) from error
+
+
+def close_display(display: Display) -> None:
+    """Close it, if it is still there."""
+    with suppress(*GONE):
+        display.close()
+
+
+def end_listener(listener: Any, display: Display) -> None:
+    """End a listener of pynput, if its display is still there.
+
+    pynput 1.8.2 asks for the end over the connection that is busy listening, where the request
+    waits for the next input. The extension RECORD wants it over another one.
+    """
+    with suppress(*GONE):
+        listener.stop()
+        display.record_disable_context(listener._context)
+        display.sync()
 
 
 def plain_symbol(display: Display, symbol: int) -> int:

@@ -1,8 +1,8 @@
 """A window that draws a game of rectangles: `python x11_game.py TITLE LEFT TOP WIDTH HEIGHT`.
 
 All of it is larger in a larger window. It says 'ready' once it is shown, and 'key CODE' or
-'button NUMBER X Y' for what is pressed in it. 'move LEFT TOP', 'size WIDTH HEIGHT' and 'end' are
-what it is told.
+'button NUMBER X Y' for what is pressed in it. 'move LEFT TOP', 'size WIDTH HEIGHT', 'step PIXELS'
+(of its units to the right) and 'end' are what it is told.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class X11Game:
         self.window.set_wm_name(title)
         self.window.set_wm_normal_hints(flags=Xutil.USPosition, x=left, y=top)
         self.context = self.window.create_gc()
-        self.size = width, height
+        self.size, self.step = (width, height), 0
         self.window.map()
         self.display.flush()
 
@@ -42,7 +42,7 @@ class X11Game:
             self.context.change(foreground=colour)
             across, down = width / WIDTH, height / HEIGHT
             self.window.fill_rectangle(
-                self.context, round(left * across), round(top * down),
+                self.context, round(left * across) + self.step, round(top * down),
                 round(wide * across), round(high * down),
             )  # fmt: skip
         self.display.flush()
@@ -64,6 +64,9 @@ class X11Game:
                 self.window.configure(x=int(left), y=int(top))
             case ["size", width, height]:
                 self.window.configure(width=int(width), height=int(height))
+            case ["step", pixels]:
+                self.step = int(pixels)
+                self.draw()
             case _:
                 return False
         self.display.flush()

@@ -55,7 +55,7 @@ class PointerInput(NamedTuple):
     """The mouse did something.
 
     Attributes:
-        time, focused: as of `KeyInput`; of a move `focused` says nothing.
+        time, focused: as of `KeyInput`.
         x, y: pixels of the desktop.
         notches: that a wheel was turned away from the hand.
     """
@@ -111,7 +111,7 @@ class InputRecord:
         if given.time < self._began:
             return
         if given.kind == "move":
-            if area.holds(given.x, given.y):
+            if given.focused and area.holds(given.x, given.y):
                 self._moved = given
                 yield from self.due_move(given.time, area)
             return
