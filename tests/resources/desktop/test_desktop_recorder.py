@@ -226,6 +226,7 @@ def test_what_is_typed_elsewhere_is_not_recorded(desk):
     area, elsewhere = window.area(), other.area()
     with desk.recording(window, frames_a_second=20.0) as sessions:
         desk.start()
+        time.sleep(0.3)
         desk.hands.tap("a")
         desk.hands.key("w", True)
         desk.focus(other)
@@ -238,6 +239,7 @@ def test_what_is_typed_elsewhere_is_not_recorded(desk):
         desk.focus(window)
         desk.hands.tap("b")
         desk.hands.click(area.left + 5, area.top + 6)
+        time.sleep(0.2)
         desk.save()
     # The key that was held is let go of when the focus goes.
     assert keys_of(sessions[0].file) == [
