@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import uuid
@@ -59,6 +60,17 @@ def read_json(file: Path, kind: type[T], damaged: Callable[[Path, Exception], Ou
         raise damaged(file, error) from error
 
 
+def make_room(file: Path) -> None:
+    """Make the folder of a file that is yet to be written, where there is none.
+
+    Raises:
+        OSError: the folder cannot be made, or the file is a folder itself.
+    """
+    if file.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    file.parent.mkdir(parents=True, exist_ok=True)
+
+
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
     """A neighbour to write, which takes the file's place at the end of a `with` block.
@@ -69,7 +81,7 @@ def replacing(file: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be made, or the file cannot be replaced.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_room(file)
     neighbour = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield neighbour

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from doubles.artifacts import write_export_reports
+from doubles.classifier_models import finished_job
 from doubles.community_releases import community_version
 from doubles.exports import write_export
-from doubles.icons import finished_job, write_voted_crops
+from doubles.icons import write_voted_crops
 from doubles.models import export_metadata, write_detector
 from doubles.prelabels import prelabelled, write_annotation_batch
 from doubles.sessions import session_info, some_events
@@ -296,7 +297,9 @@ KINDS = {
             "pipeline/community/classifiers/classifier_program/constants.py": frozenset(
                 {"model.onnx", "weights.safetensors"}
             ),
-            "pipeline/jobs/program/constants.py": frozenset({"job.json", "metrics.jsonl"}),
+            "pipeline/jobs/program/constants.py": frozenset(
+                {"job.json", "program.pyz", "metrics.jsonl", "environment.json"}
+            ),
             # Travels alone.
             "resources/gpu/hosts/agent.py": frozenset({"metrics.jsonl"}),
         },

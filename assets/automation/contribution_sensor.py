@@ -128,7 +128,7 @@ class _Look:
                 break
         cursor = self.memory.model_dump_json()
         if not requests:
-            reason = " ".join([_in_words(found, installs), *self.notes])
+            reason = " ".join([*self._in_words(found, installs), *self.notes])
             return dg.SensorResult(skip_reason=reason, cursor=cursor)
         partitions = [str(request.partition_key) for request in requests]
         return dg.SensorResult(
@@ -188,6 +188,29 @@ class _Look:
             tags={REQUEST_TAG: request},
         )
 
+    def _in_words(self, found: StagedInstalls, installs: Sequence[str]) -> Iterator[str]:
+        """Why nothing is read, and what somebody should look at."""
+        listed = {str(install) for install in found.installs}
+        if listed:
+            yield f"Nothing is to be read of {len(installs)} contributors."
+        elif self.memory.seen:
+            yield (
+                f"There is nothing in {self.staging.place} now, where there were contributions "
+                f"of {len(self.memory.seen)} players. If it is only away, bring it back."
+            )
+        else:
+            yield "Nobody has sent anything yet."
+        if found.others:
+            yield f"{found.others} folders have a name that is no install's, and are not read."
+        too_many = listed - self.withdrawn - {*installs}
+        if too_many:
+            yield (
+                f"Of {len(listed)} contributors {len(too_many)} are not read, because no more than "
+                f"{MOST_CONTRIBUTORS} are: somebody may be inventing them. Delete the folders of "
+                f"those that are not real in {self.staging.place}, or withdraw them: others are "
+                "read in their place."
+            )
+
     def _note_end(self, install: str) -> None:
         """Take note of a run that has ended since."""
         seen = self.memory.seen.get(install)
@@ -208,20 +231,3 @@ class _Look:
                 f"What {install} has sent could not be read {failures} times, last in run "
                 f"{run.run_id}; it is left until something changes."
             )
-
-
-def _in_words(found: StagedInstalls, installs: Sequence[str]) -> str:
-    def parts() -> Iterator[str]:
-        if not installs:
-            yield "Nobody has sent anything yet."
-        else:
-            yield f"Nothing is to be read of {len(installs)} contributors."
-        if found.others:
-            yield f"{found.others} folders have a name that is no install's, and are not read."
-        if len(found.installs) > MOST_CONTRIBUTORS:
-            yield (
-                f"There are {len(found.installs)} contributors, of which {MOST_CONTRIBUTORS} are "
-                "read: somebody may be inventing installs. Remove those that are not real."
-            )
-
-    return " ".join(parts())

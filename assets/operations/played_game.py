@@ -10,13 +10,14 @@ from pathlib import Path
 from PIL import Image
 
 from pipeline.errors import OutpostError
-from pipeline.files import replacing
+from pipeline.files import make_room, replacing
 from pipeline.play.simulator.games import Games
 from pipeline.play.simulator.rules import MAX_TICKS, TICKS_A_SECOND, Result
 from pipeline.play.simulator.scripted import Goal, ScriptedPlayers
 from pipeline.play.simulator.view import camera_of, render
-from pipeline.progress import Report, silent, track
+from pipeline.progress import track
 from pipeline.visualization.tiles import create_tiles, encode_jpeg
+from resources.run_log import reporter
 
 COLUMNS, FRAMES = 4, 16
 
@@ -47,31 +48,23 @@ class PlayedGame:
     sheet: Path
 
 
-def simulate(
-    player: str, opponent: str, seed: int, sheet: Path, report: Report = silent
-) -> PlayedGame:
+def simulate(player: str, opponent: str, seed: int, sheet: Path) -> PlayedGame:
     """Play one game and write 16 frames of it, evenly spread.
 
     Raises:
         GameError: no such player, or no such seed.
         PlayedGameError: the sheet cannot be written.
     """
-    _make_room(sheet)
     names = (player, opponent)
-    games, players = Games.start([seed]), ScriptedPlayers.start([seed], names)
-    moments = [(games.copy(), Goal(int(players.scripts["goal"][0, 0])))]
-    for tick in range(1, MAX_TICKS + 1):
-        games.step(players.act(games))
-        ended = games.clocks["result"][0] != Result.RUNNING
-        if tick % TICKS_A_SECOND == 0 or ended:
-            moments.append((games.copy(), Goal(int(players.scripts["goal"][0, 0]))))
-        if ended:
-            break
+    players, games = ScriptedPlayers.start([seed], names), Games.start([seed])
+    with _explained(sheet):
+        make_room(sheet)  # Before the game is played: most of what can be wrong is known at once.
+    moments = [*_moments(games, players)]
     last = len(moments) - 1
     shown = [moments[last * number // (FRAMES - 1)] for number in range(FRAMES)]
     frames = [
         Image.fromarray(render(moment, 0, camera_of(moment, 0, 0), 0).image)
-        for moment, _goal in track(shown, FRAMES, "draw the game", report)
+        for moment, _goal in track(shown, FRAMES, "draw the game", reporter())
     ]
     with _explained(sheet), replacing(sheet) as fresh:
         fresh.write_bytes(encode_jpeg(create_tiles(frames, COLUMNS, gap=4)))
@@ -87,10 +80,15 @@ def simulate(
     )
 
 
-def _make_room(sheet: Path) -> None:
-    """Before the game is played: what cannot be written is known at once."""
-    with _explained(sheet):
-        sheet.parent.mkdir(parents=True, exist_ok=True)
+def _moments(games: Games, players: ScriptedPlayers) -> Iterator[tuple[Games, Goal]]:
+    """Play to the end: the game at every second and at its end, what the first player is after."""
+    for tick in range(MAX_TICKS + 1):
+        ended = games.clocks["result"][0] != Result.RUNNING
+        if tick % TICKS_A_SECOND == 0 or ended:
+            yield games.copy(), Goal(int(players.scripts["goal"][0, 0]))
+        if ended:
+            break
+        games.step(players.act(games))
 
 
 @contextmanager

@@ -7,9 +7,10 @@ import os
 import dagster as dg
 from pydantic import Field
 
-from resources.contributions.decisions import DecisionList
+from pipeline.community.votes.decisions import Decisions
+from pipeline.community.withdrawn_installs import WithdrawnInstalls
+from resources.contributions.maintainer_list import MaintainerList
 from resources.contributions.staging import StagingPlace
-from resources.contributions.withdrawals import WithdrawalList
 from resources.object_store.opening import open_store
 from resources.paths import Paths
 
@@ -37,10 +38,20 @@ class Contributions(dg.ConfigurableResource):  # type: ignore[type-arg]
         location = self.location or os.environ.get(LOCATION_VARIABLE, "")
         return StagingPlace(open_store(location or str(self.paths.state.contributions)), game)
 
-    def withdrawals(self, game: str) -> WithdrawalList:
+    def withdrawals(self, game: str) -> MaintainerList[WithdrawnInstalls]:
         """The list of a game's withdrawn installs."""
-        return WithdrawalList(self.paths.state.withdrawn_installs(game))
+        return MaintainerList(
+            self.paths.state.withdrawn_installs(game),
+            WithdrawnInstalls,
+            says="who is withdrawn",
+            again="withdraw those installs again",
+        )
 
-    def decisions(self, game: str) -> DecisionList:
+    def decisions(self, game: str) -> MaintainerList[Decisions]:
         """What a maintainer has decided about a game's images."""
-        return DecisionList(self.paths.state.community_decisions(game))
+        return MaintainerList(
+            self.paths.state.community_decisions(game),
+            Decisions,
+            says="what was decided",
+            again="decide again",
+        )

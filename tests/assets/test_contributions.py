@@ -160,6 +160,11 @@ def test_what_was_read_is_not_fetched_again(
     assert sorted(fetched) == ["annotations.jsonl", f"crops/{new}.png"]
     assert first.data_version != second.data_version
     assert len(community.staged().content.crops) == 2
+    other = uploads.files[f"crops/{new}.png"] = image_file(3)
+    assert len(other) != len(image_file(2))
+    uploads.write(community.staging)
+    community.read()
+    assert community.staged().content.refused == {Refusal.OTHER_DIGEST: 1}
 
 
 def test_who_removes_everything_is_an_empty_contributor(community: Community) -> None:
@@ -313,7 +318,7 @@ def test_a_place_that_is_away_removes_nobody(watched: Watched) -> None:
     watched.end_runs()
     watched.rest()
     watched.community.staging.rename(watched.community.staging.with_name("away"))
-    assert watched.tick() == []
+    assert "where there were contributions of 1 players" in watched.reason()
     watched.community.staging.with_name("away").rename(watched.community.staging)
     send(watched.community, 2)
     shutil.rmtree(watched.community.staging / "staging" / str(install(1)))
@@ -331,7 +336,7 @@ def test_who_is_gone_or_withdrawn_leaves_room_for_others(
     watched.end_runs()
     send(watched.community, 3)
     watched.rest()
-    assert watched.tick() == []
+    assert "Of 3 contributors 1 are not read, because no more than 2 are" in watched.reason()
     shutil.rmtree(watched.community.staging / "staging" / str(install(1)))
     assert watched.tick() == [str(install(1))]  # that nothing is left is read, too
     watched.end_runs()
@@ -342,6 +347,7 @@ def test_who_is_gone_or_withdrawn_leaves_room_for_others(
     assert watched.tick() == []
     watched.community.outpost("withdraw", str(install(2)), "--reason", "labels at random")
     assert watched.tick() == [str(install(4))]
+    assert "not read" not in watched.reason()
 
 
 def test_a_partition_that_somebody_deleted_is_read_again(watched: Watched) -> None:

@@ -32,6 +32,7 @@ def test_a_game_is_played_and_shown(tmp_path):
         "--json",
     )
     assert done.exit_code == 0, done.output
+    assert "draw the game: 16/16" in done.stderr
     game = json.loads(done.stdout)
     assert game["players"] == ["scripted_l5", "scripted_l1"]
     assert game["result"] in ("FIRST_SIDE", "SECOND_SIDE", "DRAW")
@@ -42,15 +43,23 @@ def test_a_game_is_played_and_shown(tmp_path):
         assert np.asarray(image).std() > 20
 
 
-def test_bad_input_is_explained(tmp_path):
-    sheet = tmp_path / "game.jpg"
-    unknown = outpost("play", "simulate", "nobody", "scripted_l1", "--out", str(sheet))
-    assert unknown.exit_code == 1
-    assert "no scripted player 'nobody'" in " ".join(unknown.stderr.split())
-    (tmp_path / "taken").write_text("a file")
-    blocked = outpost(
-        "play", "simulate", "random", "random", "--out", str(Path(tmp_path, "taken", "game.jpg"))
-    )
-    assert blocked.exit_code == 1
-    assert "What to do:" in blocked.stderr
-    assert not sheet.exists()
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["nobody", "scripted_l1"], "no scripted player 'nobody'"),
+        (["random", "scripted_l9"], "no scripted player 'scripted_l9'"),
+        (["random", "random", "--seed", str(1 << 63)], "from 0 to 2**63 - 1"),
+        (["random", "random", "--out", "taken/game.jpg"], "cannot be written to taken"),
+        (["random", "random", "--out", "folder"], "cannot be written to folder"),
+        (["random", "random", "--out", "."], "cannot be written to ."),
+    ],
+)
+def test_bad_input_is_explained_and_leaves_nothing(tmp_path, monkeypatch, options, says):
+    monkeypatch.chdir(tmp_path)
+    Path("taken").write_text("a file")
+    Path("folder").mkdir()
+    done = outpost("play", "simulate", "--out", "new/game.jpg", *options)
+    assert done.exit_code == 1
+    assert says in " ".join(done.stderr.split())
+    assert "What to do:" in done.stderr
+    assert sorted(file.name for file in tmp_path.rglob("*")) == ["folder", "taken"]

@@ -85,6 +85,33 @@ def test_interrupted_recordings_are_finished(outpost, tmp_path):
     assert outpost("recover", str(alone), "--json").exit_code == 0
 
 
+def test_sessions_are_judged_and_exported(outpost, tmp_path):
+    nothing = outpost("export", "--out", str(tmp_path / "out"))
+    assert nothing.exit_code == 1
+    folder = tmp_path / "home" / "recordings" / "demo"
+    for name in ("one", "two"):
+        interrupted(folder, name)
+    outpost("recover")
+    (folder / "torn.mcap").write_bytes(b"no session")
+    judged = outpost("quality", "--json")
+    assert judged.exit_code == 0
+    one, torn, two = json.loads(judged.stdout)
+    assert "less than 10 s" in one["problems"][0]
+    assert one["problems"][-1] == two["problems"][-1] == "copies: one.mcap, two.mcap"
+    assert "no recorded session" in torn["problems"][0]
+    assert "FIGHT 49%" in outpost("quality", str(folder / "one.mcap")).stdout
+    unread = outpost("export", "--out", str(tmp_path / "out"))
+    assert unread.exit_code == 1
+    assert not (tmp_path / "out").exists()
+    (folder / "torn.mcap").unlink()
+    done = outpost("export", "--out", str(tmp_path / "out"), "--json")
+    assert json.loads(done.stdout) == [str(tmp_path / "out" / name) for name in ("one", "two")]
+    learned = outpost("export", "--format", "minari", "--out", str(tmp_path / "sets" / "all-v0"))
+    assert learned.exit_code == 0, learned.output
+    assert (tmp_path / "sets" / "all-v0" / "data" / "metadata.json").exists()
+    assert outpost("export", "--format", "csv").exit_code == 2
+
+
 def test_bad_input_is_explained(outpost):
     unknown = outpost("record", "nobody", "random")
     assert unknown.exit_code == 1

@@ -20,14 +20,16 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from assets.cli.app import app
+from assets.cli.output import as_word
+from assets.core import building
 from assets.core.building import latest
 from assets.core.keys import GameKeys
 from assets.core.runs import Outcome, materialize
 from assets.definitions import build_definitions
 from pipeline.community.text_corrections import TextCorrections
 from pipeline.community.voted_crops import VotedCrop, VotedCrops
-from pipeline.community.votes.decisions import DecisionError
 from pipeline.games.pack import GamePack
+from resources.contributions.maintainer_list import MaintainerListError
 from resources.defaults import Resources
 from resources.instance import open_instance
 from resources.paths import Paths
@@ -145,13 +147,21 @@ def test_the_page_shows_who_disagrees(crowd: Crowd) -> None:
     assert (page["accepted"], page["tentative"], page["contributors"]) == (3, 1, 5)
     assert f"| {install(5)} | 3 | 0 of 2 |" in str(page["agreement_by_contributor"])
     assert "| Iron Sword | Round Shield | 1 |" in str(page["confusions"])
-    assert page["next_to_decide"] == "outpost community disputes"
+    assert page["next_to_decide"] == "outpost community disputes --game toy"
 
 
 def test_nothing_is_counted_again_where_nothing_has_changed(crowd: Crowd) -> None:
     before = crowd.voted.folder
     assert crowd.make(KEYS.voted_crops).skipped
     assert crowd.voted.folder == before
+
+
+def test_the_page_names_some_of_many_installs(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "MOST_INPUTS", 2)
+    crowd.make(KEYS.voted_crops)
+    assert "... 2 of 5 are shown" in str(crowd.page(KEYS.voted_crops)["made_from"])
 
 
 def test_corrections_come_from_those_who_corrected(crowd: Crowd) -> None:
@@ -166,8 +176,14 @@ def test_corrections_come_from_those_who_corrected(crowd: Crowd) -> None:
 
 def test_what_is_not_settled_is_written_decided_and_counts(crowd: Crowd, tmp_path: Path) -> None:
     folder = tmp_path / "open"
-    assert "1 images" in crowd.outpost("disputes", "--folder", str(folder))
+    said = crowd.outpost("disputes", "--folder", str(folder))
+    assert "1 images" in said
+    assert f"decide --game {crowd.pack} --file {folder / 'disputes.yaml'}" in said
     assert {file.name for file in folder.iterdir()} == {"disputes.yaml", "sheet.jpg", "001.png"}
+    odd = tmp_path / "to decide [soon]"
+    said = crowd.outpost("disputes", "--folder", str(odd))
+    assert f"in {odd}." in said
+    assert f"--file {as_word(str(odd / 'disputes.yaml'))}" in said
     refused = crowd.outpost("disputes", "--folder", str(folder))
     assert "holds something already" in refused
     file = folder / "disputes.yaml"
@@ -176,7 +192,13 @@ def test_what_is_not_settled_is_written_decided_and_counts(crowd: Crowd, tmp_pat
     file.write_text(yaml.safe_dump([{**dispute, "label": "Irn Sword"}]), "utf-8")
     assert "perhaps Iron Sword" in crowd.outpost("decide", "--file", str(file))
     file.write_text(yaml.safe_dump([{**dispute, "label": "Iron Sword"}]), "utf-8")
-    assert "1 decisions" in crowd.outpost("decide", "--file", str(file))
+    for wrong in (["--nothing"], ["3f2a90c1", "Iron Sword"]):
+        both = CliRunner().invoke(app, ["community", "decide", "--file", str(file), *wrong])
+        assert both.exit_code == 2
+    because = ("--reason", "it has a hilt of iron")
+    assert "1 decisions" in crowd.outpost("decide", "--file", str(file), *because)
+    (decision,) = crowd.resources.contributions.decisions("toy").read().entries
+    assert decision.reason == because[1]
     crowd.make(KEYS.voted_crops)
     decided = [one for one in crowd.voted.content.crops if one.decided]
     assert [(one.label, one.status) for one in decided] == [("Iron Sword", "accepted")]
@@ -194,6 +216,8 @@ def group_of(crowd: Crowd, look: int) -> VotedCrop:
 def test_an_image_is_decided_by_its_first_digits(crowd: Crowd) -> None:
     digest = group_of(crowd, SHIELD).members[0].sha256
     assert "names no image" in crowd.outpost("decide", "zz", "Iron Sword")
+    endless = crowd.outpost("decide", digest, "Iron Sword", "--reason", "it is " * 200)
+    assert "cannot be noted: reason" in endless
     assert "1 decisions" in crowd.outpost("decide", digest[:12], "--nothing")
     crowd.make(KEYS.voted_crops)
     assert "Round Shield" not in {one.label for one in crowd.voted.content.crops}
@@ -215,7 +239,7 @@ def test_a_damaged_list_of_decisions_is_not_taken_for_none(crowd: Crowd) -> None
     whole = file.read_text("utf-8")
     try:
         file.write_text(whole[: len(whole) // 2], "utf-8")
-        with pytest.raises(DecisionError, match="what was decided"):
+        with pytest.raises(MaintainerListError, match="what was decided"):
             crowd.make(KEYS.voted_crops)
     finally:
         file.write_text(whole, "utf-8")

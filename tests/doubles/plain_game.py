@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cache
 
 from pipeline.play.simulator.games import Games
 from pipeline.play.simulator.maps import STEPS, GameMap, map_of
@@ -21,7 +22,7 @@ from pipeline.play.simulator.rules import (
     HEALING_TICKS,
     MAP_SIDE,
     MAX_TICKS,
-    PARTS,
+    SUBPIXELS,
     TAKEN_AT_ONCE,
     TOUCH,
     UNITS,
@@ -134,19 +135,19 @@ class PlainGame:
         if act not in (Act.SELECT, Act.COMMAND) or entity >= len(self.things):
             return
         known = self.known[self.side(player.number)]
-        point = (x * PARTS, y * PARTS)
+        point = (x * SUBPIXELS, y * SUBPIXELS)
         if entity >= 0:
             remembered = known.get(self.things[entity])
             if remembered is None:
                 return
             point = (point[0] + remembered.x, point[1] + remembered.y)
-        if not (0 <= point[0] < MAP_SIDE * PARTS and 0 <= point[1] < MAP_SIDE * PARTS):
+        if not (0 <= point[0] < MAP_SIDE * SUBPIXELS and 0 <= point[1] < MAP_SIDE * SUBPIXELS):
             return
         near = [
             (squared(one.x - point[0], one.y - point[1]), thing.slot, thing)
             for thing, one in known.items()
         ]
-        inside = [one for one in near if one[0] <= (one[2].figures.radius * PARTS) ** 2]
+        inside = [one for one in near if one[0] <= (one[2].figures.radius * SUBPIXELS) ** 2]
         clicked = min(inside)[2] if inside else None
         if act == Act.COMMAND:
             for unit in self._units(player):
@@ -215,7 +216,7 @@ class PlainGame:
     def _idle(self, unit: Thing) -> None:
         keep = self.keeps[unit.owner]
         hurt = unit.hit_points < unit.figures.hit_points and unit.kind != Kind.KEEP
-        near = distance(unit, keep.place) <= HEALING_REACH * PARTS
+        near = distance(unit, keep.place) <= HEALING_REACH * SUBPIXELS
         if hurt and keep.present and near and (self.tick + unit.slot) % HEALING_TICKS == 0:
             unit.hit_points += 1
         enemies = []
@@ -235,7 +236,7 @@ class PlainGame:
                     unit.x, unit.y = moved
         # How far they are is judged from where the unit is after it has made room for others
         # before them, as it goes through all others once.
-        alert = (unit.figures.alert * PARTS) ** 2
+        alert = (unit.figures.alert * SUBPIXELS) ** 2
         if enemies and unit.figures.alert and min(enemies)[0] <= alert:
             unit.order, unit.target, unit.way = Order.ATTACK, min(enemies)[2], unit.place
 
@@ -247,7 +248,7 @@ class PlainGame:
             unit.goal = target.place
             reach = unit.figures.reach + unit.figures.radius + target.figures.radius
             dx, dy = target.x - unit.x, target.y - unit.y
-            if squared(dx, dy) <= (reach * PARTS) ** 2:
+            if squared(dx, dy) <= (reach * SUBPIXELS) ** 2:
                 self._face(unit, dx, dy)
                 if not unit.cooldown:
                     unit.cooldown = unit.figures.cooldown
@@ -290,7 +291,7 @@ class PlainGame:
             unit.order = Order.RETURN if unit.carries else Order.IDLE
             unit.way = unit.place
             return
-        reach = (TOUCH + unit.figures.radius + target.figures.radius) * PARTS
+        reach = (TOUCH + unit.figures.radius + target.figures.radius) * SUBPIXELS
         dx, dy = unit.goal[0] - unit.x, unit.goal[1] - unit.y
         if squared(dx, dy) > reach**2:
             if self._walk(unit):
@@ -316,7 +317,7 @@ class PlainGame:
             unit.order = Order.IDLE
             return
         unit.goal = keep.place
-        reach = (TOUCH + unit.figures.radius + keep.figures.radius) * PARTS
+        reach = (TOUCH + unit.figures.radius + keep.figures.radius) * SUBPIXELS
         if squared(keep.x - unit.x, keep.y - unit.y) > reach**2:
             if self._walk(unit):
                 unit.order = Order.IDLE
@@ -355,7 +356,7 @@ class PlainGame:
 
     def _is_free(self, unit: Thing, end: tuple[int, int]) -> bool:
         dx, dy = end[0] - unit.x, end[1] - unit.y
-        steps = max(abs(dx), abs(dy)) // (FOG * PARTS) + 1
+        steps = max(abs(dx), abs(dy)) // (FOG * SUBPIXELS) + 1
         return all(
             self._can_stand(
                 unit, (unit.x + towards(dx * n, steps), unit.y + towards(dy * n, steps))
@@ -376,7 +377,7 @@ class PlainGame:
         return True
 
     def _can_stand(self, unit: Thing, place: tuple[int, ...]) -> bool:
-        inside = all(0 <= at < MAP_SIDE * PARTS for at in place)
+        inside = all(0 <= at < MAP_SIDE * SUBPIXELS for at in place)
         return inside and self.map.nearest[unit.figures.afloat, cell(place)] == cell(place)
 
     @staticmethod
@@ -389,22 +390,14 @@ class PlainGame:
     # What is seen, and who has won
 
     def _lit(self, side: int, place: tuple[int, int]) -> bool:
-        return (place[0] // (FOG * PARTS), place[1] // (FOG * PARTS)) in self.lit[side]
+        return (place[0] // (FOG * SUBPIXELS), place[1] // (FOG * SUBPIXELS)) in self.lit[side]
 
     def _look(self) -> None:
         self.lit = [set(), set()]
         for thing in self.movers:
             if thing.present:
-                column, row = (at // (FOG * PARTS) for at in thing.place)
-                radius = thing.figures.sight
-                self.lit[self.side(thing.owner)] |= {
-                    (column + dx, row + dy)
-                    for dx in range(-radius, radius + 1)
-                    for dy in range(-radius, radius + 1)
-                    if squared(dx, dy) <= radius * (radius + 1)
-                    and 0 <= column + dx < FOG_CELLS
-                    and 0 <= row + dy < FOG_CELLS
-                }
+                column, row = (at // (FOG * SUBPIXELS) for at in thing.place)
+                self.lit[self.side(thing.owner)] |= seen_from(column, row, thing.figures.sight)
         for side in range(2):
             self.explored[side] |= self.lit[side]
             for thing in self.things:
@@ -433,6 +426,19 @@ class PlainGame:
             self.result = Result.FIRST_SIDE if scores[0] > scores[1] else Result.SECOND_SIDE
 
 
+@cache
+def seen_from(column: int, row: int, radius: int) -> frozenset[tuple[int, int]]:
+    """Cells of the fog that are lit around one."""
+    return frozenset(
+        (column + dx, row + dy)
+        for dx in range(-radius, radius + 1)
+        for dy in range(-radius, radius + 1)
+        if squared(dx, dy) <= radius * (radius + 1)
+        and 0 <= column + dx < FOG_CELLS
+        and 0 <= row + dy < FOG_CELLS
+    )
+
+
 def differences(plain: PlainGame, games: Games, number: int = 0) -> list[str]:
     """What differs between a plain game and a row of compiled ones; nothing at best."""
     found = []
@@ -441,11 +447,12 @@ def differences(plain: PlainGame, games: Games, number: int = 0) -> list[str]:
         int(clock[name]) for name in ("tick", "result", "random")
     ):
         found.append(f"clock: {plain.tick} {plain.result} against {clock}")
-    for thing, e in zip(plain.things, games.entities[number], strict=True):
+    names = ["present", "x", "y", "hit_points", "carries", "order", "cooldown", "heading"]
+    names += ["goal_x", "goal_y", "way_x", "way_y"]
+    rows = games.entities[number][names].tolist()
+    for thing, theirs in zip(plain.things, rows, strict=True):
         ours = (thing.present, thing.x, thing.y, thing.hit_points, thing.carries, thing.order)
         ours = (*ours, thing.cooldown, thing.heading, *thing.goal, *thing.way)
-        names = ("present", "x", "y", "hit_points", "carries", "order", "cooldown", "heading")
-        theirs = tuple(int(e[name]) for name in (*names, "goal_x", "goal_y", "way_x", "way_y"))
         if ours != theirs:
             found.append(f"slot {thing.slot} {thing.kind.name}: {ours} against {theirs}")
     for player, p in zip(plain.players, games.players[number], strict=True):
@@ -457,15 +464,21 @@ def differences(plain: PlainGame, games: Games, number: int = 0) -> list[str]:
             (plain.lit[side], games.in_sight[number, side]),
             (plain.explored[side], games.explored[number, side]),
         ):
-            bits = [sum(1 << x for x, y in lit if y == row) for row in range(FOG_CELLS)]
+            bits = [0] * FOG_CELLS
+            for x, y in lit:
+                bits[y] |= 1 << x
             if bits != rows.tolist():
                 found.append(f"fog of side {side}")
-        for thing, m in zip(plain.things, games.memory[number, side], strict=True):
+        memory = games.memory[number, side].tolist()
+        for thing, theirs in zip(plain.things, memory, strict=True):
             known = plain.known[side].get(thing)
-            if (known is None) != (int(m["tick"]) < 0):
+            remembered = theirs[0] >= 0
+            if (known is not None) != remembered:
                 found.append(f"memory of side {side} of slot {thing.slot}")
-            elif known is not None and list(vars(known).values()) != [int(v) for v in m.tolist()]:
-                found.append(f"memory of side {side} of slot {thing.slot}: {known} against {m}")
+            elif known is not None and tuple(vars(known).values()) != theirs:
+                found.append(
+                    f"memory of side {side} of slot {thing.slot}: {known} against {theirs}"
+                )
     return found
 
 
@@ -483,10 +496,10 @@ def towards(product: int, whole: int) -> int:
 
 
 def cell(place: tuple[int, ...]) -> int:
-    return place[1] // (CELL * PARTS) * 16 + place[0] // (CELL * PARTS)
+    return place[1] // (CELL * SUBPIXELS) * 16 + place[0] // (CELL * SUBPIXELS)
 
 
 def middle(number: int) -> tuple[int, int]:
     row, column = divmod(number, 16)
-    half = CELL * PARTS // 2
-    return column * CELL * PARTS + half, row * CELL * PARTS + half
+    half = CELL * SUBPIXELS // 2
+    return column * CELL * SUBPIXELS + half, row * CELL * SUBPIXELS + half

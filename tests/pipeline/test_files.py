@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.files import replacing, write_json, write_once, write_text
+from pipeline.files import make_room, replacing, write_json, write_once, write_text
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
@@ -49,6 +49,18 @@ def test_a_file_is_replaced_and_its_folder_made(tmp_path: Path) -> None:
             fresh.write_text(text)
         assert file.read_text() == text
     assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("name", [".", "folder", "/"])
+def test_a_folder_is_not_replaced_by_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    for attempt in (make_room, lambda file: replacing(file).__enter__()):
+        with pytest.raises(IsADirectoryError):
+            attempt(Path(name))
+    assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
 
 
 @pytest.mark.parametrize("begun", [True, False])

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -78,6 +83,8 @@ def simulate(
             f"Of {installs} players {odd} should be anything but honest.",
             "Ask for more players, or for smaller shares of the others.",
         )
+    if truth is not None:
+        _require_writable(truth)
     staging = resources.contributions.staging(GAME)
     sink = _Sink(staging.store)
     found = simulate_contributions(sink.put, installs, seed, mix, habits, reporter())
@@ -113,12 +120,25 @@ class _Sink:
             self._store.put_if_match(full, content, found.tag)
 
 
-def _write_truth(file: Path, truth: InventoryTruth) -> None:
-    try:
+def _require_writable(file: Path) -> None:
+    """Told before anything is sent, which may take long; nothing is written."""
+    with _explained(file):
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as fresh:
-            kinds = {str(install): str(kind) for install, kind in truth.kinds.items()}
-            write_json(fresh, {"names": dict(truth.names), "kinds": kinds}, indent=1)
+        tempfile.TemporaryFile(dir=file.parent).close()
+
+
+def _write_truth(file: Path, truth: InventoryTruth) -> None:
+    with _explained(file), replacing(file) as fresh:
+        kinds = {str(install): str(kind) for install, kind in truth.kinds.items()}
+        write_json(fresh, {"names": dict(truth.names), "kinds": kinds}, indent=1)
+
+
+@contextmanager
+def _explained(file: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise SimulationError(
             f"{file} cannot be written: {error.strerror or error}.",

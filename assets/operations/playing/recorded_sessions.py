@@ -1,12 +1,19 @@
-"""`outpost play record`, `replay` and `recover`."""
+"""`outpost play record`, `replay`, `recover`, `quality` and `export`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import OutpostError
 from pipeline.play.recordings.events import GAME, RecordingError
+from pipeline.play.recordings.export import export_minari, export_parquet
+from pipeline.play.recordings.quality import (
+    SessionQuality,
+    copies,
+    quality_of,
+    quality_problems,
+)
 from pipeline.play.recordings.reader import Session, open_session, session_files
 from pipeline.play.recordings.recovery import recover
 from pipeline.play.recordings.replay import Replay, end_of, replay
@@ -105,6 +112,69 @@ def recover_sessions(resources: Resources, place: Path | None) -> list[Recovery]
     folder = resources.state.recordings(GAME) if place is None else place
     parts = [folder] if folder.is_file() else session_files(folder, unfinished=True)
     return [_recovered(part) for part in parts]
+
+
+@dataclass(frozen=True)
+class JudgedSession:
+    """What one session is like.
+
+    Attributes:
+        quality: None where the file is no session.
+        problems: what is wrong with it, in words; nothing for a good one.
+    """
+
+    file: Path
+    quality: SessionQuality | None
+    problems: tuple[str, ...]
+
+
+def judge_sessions(resources: Resources, place: Path | None) -> list[JudgedSession]:
+    """Measure a session, or all of a folder, and say what is wrong, copies of each other too.
+
+    Args:
+        place: those of the state folder if left out.
+
+    Raises:
+        RecordingError: there is none.
+    """
+    files = _sessions_of(resources, place)
+    judged = [_judged(file) for file in track(files, len(files), "look at sessions", reporter())]
+    openings = {one.file.name: one.quality.opening for one in judged if one.quality is not None}
+    twins = {name: names for names in copies(openings) for name in names}
+    return [
+        replace(one, problems=(*one.problems, f"copies: {', '.join(twins[one.file.name])}"))
+        if one.file.name in twins
+        else one
+        for one in judged
+    ]
+
+
+def export_sessions(resources: Resources, place: Path | None, form: str, out: Path) -> list[Path]:
+    """Write a session, or all of a folder, for other programs.
+
+    Args:
+        place: those of the state folder if left out.
+        form: parquet or minari.
+        out: of Minari the data set itself, of Parquet a folder with one for each session.
+
+    Returns:
+        What was written.
+
+    Raises:
+        RecordingError: there is none, one cannot be read, or nothing can be written there.
+    """
+    sessions = [open_session(file) for file in _sessions_of(resources, place)]
+    if form == "parquet":
+        return export_parquet(sessions, out, reporter())
+    return [export_minari(sessions, out, reporter())]
+
+
+def _judged(file: Path) -> JudgedSession:
+    try:
+        quality = quality_of(open_session(file))
+    except RecordingError as error:
+        return JudgedSession(file, None, (error.problem,))
+    return JudgedSession(file, quality, tuple(quality_problems(quality)))
 
 
 def _replayed(file: Path) -> ReplayedSession:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -88,6 +89,19 @@ def test_a_commit_whose_answer_was_lost_is_found(player: Player, repository: Rep
     assert contributor.upload_now() == "sent"
     assert contributor.status().waiting == 0
     assert sum("crops" in path for commit in repository.commits for path in commit) == 1
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_hub_that_never_answers_is_given_up(
+    player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the folder would stay locked until the program ends."""
+    monkeypatch.setattr("detector_runtime.contribute.stores.hugging_face.LONGEST_SILENCE", 0.2)
+    confirm(player, 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(ContributionStoreError, match="cannot be reached"):
+            player.contributor().upload_now()
 
 
 def test_to_forget_is_a_commit(player: Player, repository: Repository) -> None:

@@ -12,7 +12,7 @@ from pipeline.manifests import Record
 
 
 class DecisionError(OutpostError):
-    """A decision that cannot be made, noted or read."""
+    """A decision that cannot be made."""
 
 
 class Decision(Record):

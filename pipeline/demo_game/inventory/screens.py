@@ -33,7 +33,7 @@ from pipeline.games.pack import load_pack
 from pipeline.games.sections.community import CommunityRules
 from pipeline.labels.boxes import Box
 
-POINTS_WIDE, POINTS_HIGH = 640, 360
+POINTS_HIGH = 360
 ICON = 36
 """Points of an icon's side."""
 SMALLEST = 5

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.play.demonstrations import UNSTATED, Demonstration
 from pipeline.play.recordings.events import (
@@ -114,9 +116,8 @@ def states(session: Session) -> Iterator[Games]:
 
 
 def whole_ticks(session: Session) -> int:
-    """Ticks of which everything is recorded: of the last one perhaps not, if it was interrupted."""
-    known = min(session.counts[Topic.ENTITIES], MAX_TICKS)
-    return known if end_of(session) is not None else max(0, known - 1)
+    """Ticks of which everything is recorded: those after which is said what is known then."""
+    return min(max(0, session.counts[Topic.ENTITIES] - 1), MAX_TICKS)
 
 
 def end_of(session: Session) -> int | None:
@@ -143,9 +144,7 @@ def demonstration_of(session: Session) -> Demonstration:
         raise RecordingError(
             f"The session {info.name} ends before its first tick.", "Remove it: nothing was played."
         )
-    entities = np.zeros((ticks, slots, len(Column)), np.int16)
-    entities[..., Column.ID] = NOTHING
-    status = np.zeros((ticks, len(STATUS)), np.int32)
+    entities, status = _nothing_known(ticks, slots)
     actions = np.tile(np.array(IDLE, np.int32), (ticks, 1))
     goals = np.full(ticks, UNSTATED, np.int8)
     targets = np.full(ticks, NOTHING, np.int16)
@@ -156,10 +155,7 @@ def demonstration_of(session: Session) -> Demonstration:
         match event:
             case EntitiesEvent() if known < ticks:
                 _require_tick(session, tick, known, event, slots)
-                if event.rows:
-                    rows = np.array(event.rows, np.int16)
-                    entities[known, rows[:, Column.ID]] = rows
-                status[known] = event.status
+                _fill(entities[known], status[known], event)
                 known += 1
             case ActionEvent() if event.player == info.player and event.tick < ticks:
                 actions[event.tick] = event.action
@@ -175,6 +171,39 @@ def demonstration_of(session: Session) -> Demonstration:
     return Demonstration(
         info.name, info.actor, entities, status, actions, goals, targets, scores, outcome
     )
+
+
+def known_after(
+    session: Session, ticks: int
+) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
+    """What the player knows after so many ticks, as a row of `Demonstration.entities`, `.status`.
+
+    Raises:
+        RecordingError: as of `demonstration_of`, or so many are not recorded.
+    """
+    assert session.info.players_a_side is not None
+    slots = SIDES * session.info.players_a_side * SLOTS
+    event = next(islice(session.events(Topic.ENTITIES), ticks, None)).event
+    assert isinstance(event, EntitiesEvent)
+    _require_tick(session, ticks, ticks, event, slots)
+    entities, status = _nothing_known(1, slots)
+    _fill(entities[0], status[0], event)
+    return entities[0], status[0]
+
+
+def _nothing_known(ticks: int, slots: int) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
+    entities = np.zeros((ticks, slots, len(Column)), np.int16)
+    entities[..., Column.ID] = NOTHING
+    return entities, np.zeros((ticks, len(STATUS)), np.int32)
+
+
+def _fill(
+    entities: npt.NDArray[np.int16], status: npt.NDArray[np.int32], event: EntitiesEvent
+) -> None:
+    if event.rows:
+        rows = np.array(event.rows, np.int16)
+        entities[rows[:, Column.ID]] = rows
+    status[:] = event.status
 
 
 def _require_tick(

@@ -188,12 +188,7 @@ class GameRecorder:
         time = tick * TICK_NANOSECONDS
         if tick % TICKS_A_SECOND == 0:
             self._write_state(tick, time)
-        known = observe(self._games, self._player)
-        rows = known.entities[0]
-        rows = rows[rows[:, Column.ID] != NOTHING]
-        self._places[rows[:, Column.ID]] = rows[:, [Column.X, Column.Y]]
-        seen = EntitiesEvent(rows=rows.tolist(), status=known.status[0].tolist())
-        self._writer.write(time, seen)
+        self._write_known(time)
         if (goal, target) != self._goal:
             self._goal = (goal, target)
             name = None if goal == UNSTATED else Goal(goal).name
@@ -219,6 +214,15 @@ class GameRecorder:
             amount = outcome_of(result, self._side)
             self._writer.write(time, OutcomeEvent(kind="end", amount=amount))
             self._write_state(tick, time)
+            self._write_known(time)
+
+    def _write_known(self, time: int) -> None:
+        known = observe(self._games, self._player)
+        rows = known.entities[0]
+        rows = rows[rows[:, Column.ID] != NOTHING]
+        self._places[rows[:, Column.ID]] = rows[:, [Column.X, Column.Y]]
+        seen = EntitiesEvent(rows=rows.tolist(), status=known.status[0].tolist())
+        self._writer.write(time, seen)
 
     def _write_state(self, tick: int, time: int) -> None:
         self._writer.write(time, StateEvent(tick=tick, digest=state_digest(self._games)))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import OutpostError
-from pipeline.play.simulator.maps import MAPS, GameMap, Place, Stream, map_of, opposite
+from pipeline.play.simulator.maps import CELLS, MAPS, GameMap, Place, Stream, map_of, opposite
 from pipeline.play.simulator.records import (
     CLOCK_DTYPE,
     ENTITY_DTYPE,
@@ -29,11 +29,11 @@ from pipeline.play.simulator.rules import (
     MAP_SIDE,
     NOBODY,
     NOTHING,
-    PARTS,
     PLAYER_RESOURCES,
     PLAYER_UNITS,
     SIDES,
     SLOTS,
+    SUBPIXELS,
     Kind,
     Order,
     damage_table,
@@ -119,11 +119,6 @@ class Games:
         """The same games, changed by nobody else."""
         return Games(*(array.copy() for array in self._arrays()))
 
-    def take(self, chosen: npt.ArrayLike) -> Games:
-        """Copies of some of the games, by number."""
-        numbers = np.asarray(chosen)
-        return Games(*(array[numbers] for array in self._arrays()))
-
     def put(self, chosen: npt.ArrayLike, games: Games) -> None:
         """Write games over some of these, by number."""
         for array, fresh in zip(self._arrays(), games._arrays(), strict=True):
@@ -199,10 +194,9 @@ class KernelTables:
     """What the compiled loops read beside the games: maps, by number, and the rules' figures."""
 
     def __init__(self) -> None:
-        cells = 256
-        self.ground = np.zeros((MAPS, cells), np.uint8)
-        self.ways = np.zeros((MAPS, 2, cells, cells), np.uint8)
-        self.nearest = np.zeros((MAPS, 2, cells), np.uint8)
+        self.ground = np.zeros((MAPS, CELLS), np.uint8)
+        self.ways = np.zeros((MAPS, 2, CELLS, CELLS), np.uint8)
+        self.nearest = np.zeros((MAPS, 2, CELLS), np.uint8)
         self.figures = figures_table()
         self.damage = damage_table()
         self.masks = sight_masks()
@@ -248,7 +242,8 @@ def _is_sound(game: Games, players_a_side: int) -> bool:
     number = int(game.clocks["map"][0])
     if not 0 <= number < MAPS:
         return False
-    first, slots, side = _first_rows(number, players_a_side)[0], game.slot_count, MAP_SIDE * PARTS
+    first, slots = _first_rows(number, players_a_side)[0], game.slot_count
+    side = MAP_SIDE * SUBPIXELS
     entities = game.entities[0]
     for name in ("kind", "owner"):
         if (entities[name] != first[name]).any():
@@ -270,7 +265,9 @@ def _is_sound(game: Games, players_a_side: int) -> bool:
 
 @cache
 def _first_rows(number: int, players_a_side: int) -> tuple[npt.NDArray[Any], ...]:
-    """The beginning on a map, each part of a game without the axis of games."""
+    """The beginning on a map, with what both sides see; each part without the axis of games."""
+    from pipeline.play.simulator.tick_kernel import look
+
     players = SIDES * players_a_side
     slots = players * SLOTS
     entities = np.zeros(slots, ENTITY_DTYPE)
@@ -285,30 +282,20 @@ def _first_rows(number: int, players_a_side: int) -> tuple[npt.NDArray[Any], ...
         entity = entities[slot]
         entity["present"], entity["kind"], entity["owner"] = present, kind, owner
         for name in ("x", "goal_x", "way_x"):
-            entity[name] = x * PARTS
+            entity[name] = x * SUBPIXELS
         for name in ("y", "goal_y", "way_y"):
-            entity[name] = y * PARTS
+            entity[name] = y * SUBPIXELS
         entity["hit_points"] = figures.hit_points
         entity["carries"] = figures.capacity if present and owner == NOBODY else 0
         entity["heading"] = 4
     memory = np.zeros((SIDES, slots), MEMORY_DTYPE)
     memory["tick"] = -1
-    fog = np.zeros((SIDES, FOG_CELLS), np.uint32)
+    in_sight, explored = np.zeros((2, SIDES, FOG_CELLS), np.uint32)
     clock = np.zeros((), CLOCK_DTYPE)
-    rows = (entities, np.zeros(players, PLAYER_DTYPE), memory, fog, fog.copy(), clock)
-    return _seen_once(rows)
-
-
-def _seen_once(rows: tuple[npt.NDArray[Any], ...]) -> tuple[npt.NDArray[Any], ...]:
-    """With what both sides see before the first tick."""
-    from pipeline.play.simulator.tick_kernel import look_around
-
     tables = kernel_tables()
-    entities, _players, memory, in_sight, explored, _clock = rows
-    look_around(
-        entities, memory, in_sight, explored, 0, _players.size, tables.figures, tables.masks
-    )
-    return rows
+    tick: Any = clock["tick"][()]
+    look(entities, memory, in_sight, explored, tick, players, tables.figures, tables.masks)
+    return (entities, np.zeros(players, PLAYER_DTYPE), memory, in_sight, explored, clock)
 
 
 def _first_things(game_map: GameMap, players_a_side: int) -> list[tuple[Kind, int, Place | None]]:

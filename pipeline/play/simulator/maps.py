@@ -17,6 +17,8 @@ from pipeline.play.simulator.rules import CELL, GROUND_CELLS, RESOURCES, SHEEP, 
 MAPS = 32
 """How many there are."""
 CELLS = GROUND_CELLS * GROUND_CELLS
+FAR = np.uint16(30_000)
+"""Longer than any way, for none; twice as much still fits into 16 bits."""
 UNREACHABLE = 8
 """A way that there is not; ways are numbered as `STEPS`."""
 STEPS = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
@@ -165,49 +167,30 @@ def _component(passable: npt.NDArray[np.bool_], start: Cell) -> npt.NDArray[np.b
 
 def _ways(passable: npt.NDArray[np.bool_]) -> Grid:
     """The first step of a shortest way, by goal and start; corners are not cut."""
-    far = np.uint16(30_000)
     wall = np.pad(~passable, 1, constant_values=True)
-    open_steps = [_is_open(wall, step) for step in STEPS]
-    lengths = np.full((CELLS, GROUND_CELLS + 2, GROUND_CELLS + 2), far, np.uint16)
-    goals = np.arange(CELLS)
-    lengths[goals, goals // GROUND_CELLS + 1, goals % GROUND_CELLS + 1] = 0
-    while True:
-        before = lengths[:, 1:-1, 1:-1].copy()
-        for step, is_open in zip(STEPS, open_steps, strict=True):
-            longer = np.where(is_open, _shifted(lengths, step) + _cost(step), far)
-            inner = lengths[:, 1:-1, 1:-1]
-            np.minimum(inner, longer.astype(np.uint16), out=inner)
-        if np.array_equal(before, lengths[:, 1:-1, 1:-1]):
-            break
-    candidates = np.stack(
-        [
-            np.where(is_open, _shifted(lengths, step) + _cost(step), far)
-            for step, is_open in zip(STEPS, open_steps, strict=True)
-        ]
-    )
-    ways = candidates.argmin(axis=0).astype(np.uint8)
-    ways[candidates.min(axis=0) >= far] = UNREACHABLE
-    by_goal: Grid = ways.reshape(CELLS, CELLS)
-    return by_goal
+    steps = [(_open_cells(wall, step), step[1] * GROUND_CELLS + step[0]) for step in STEPS]
+    costs = [np.uint16(14 if dx and dy else 10) for dx, dy in STEPS]
+    lengths = np.full((CELLS, CELLS), FAR)
+    np.fill_diagonal(lengths, 0)
+    for (start, to_next), cost in zip(steps, costs, strict=True):
+        lengths[start, start + to_next] = cost
+    for via in range(CELLS):  # Floyd and Warshall's algorithm.
+        np.minimum(lengths, lengths[:, via, None] + lengths[via], out=lengths)
+    candidates = np.full((len(STEPS), CELLS, CELLS), FAR)
+    for by_step, (start, to_next), cost in zip(candidates, steps, costs, strict=True):
+        by_step[:, start] = lengths[:, start + to_next] + cost
+    ways: Grid = candidates.argmin(axis=0).astype(np.uint8)
+    ways[candidates.min(axis=0) >= FAR] = UNREACHABLE
+    return ways
 
 
-def _cost(step: Cell) -> np.uint16:
-    return np.uint16(14 if step[0] and step[1] else 10)
-
-
-def _is_open(wall: npt.NDArray[np.bool_], step: Cell) -> npt.NDArray[np.bool_]:
-    """From which cells that step can be taken."""
+def _open_cells(wall: npt.NDArray[np.bool_], step: Cell) -> npt.NDArray[np.intp]:
+    """The cells from which that step can be taken."""
     dx, dy = step
     blocked = wall[1:-1, 1:-1].copy()
     for across, along in ((dx, dy), (dx, 0), (0, dy)):
         blocked |= wall[1 + along : 17 + along, 1 + across : 17 + across]
-    return ~blocked
-
-
-def _shifted(lengths: npt.NDArray[np.uint16], step: Cell) -> npt.NDArray[np.uint16]:
-    """The value of that neighbour, for every cell."""
-    dx, dy = step
-    return lengths[:, 1 + dy : 17 + dy, 1 + dx : 17 + dx]
+    return np.flatnonzero(~blocked)
 
 
 def _nearest(passable: npt.NDArray[np.bool_]) -> Grid:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.evaluation.metrics.intervals import Interval, wilson
 from pipeline.play.simulator.games import Games
-from pipeline.play.simulator.rules import MAX_TICKS, Result
+from pipeline.play.simulator.rules import MAX_TICKS, TICKS_A_SECOND, Result
 from pipeline.play.simulator.scripted import ScriptedPlayers
 
 
@@ -54,7 +54,7 @@ def win_rate(player: str, opponent: str, games: int = 400, seed: int = 0) -> Win
         int(won),
         draws,
         wilson(int(won), 2 * half),
-        round(float(ticks.mean()) / 20, 1),
+        round(float(ticks.mean()) / TICKS_A_SECOND, 1),
     )
 
 

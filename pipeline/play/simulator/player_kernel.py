@@ -22,14 +22,14 @@ from pipeline.play.simulator.records import (
 )
 from pipeline.play.simulator.scripted import Skill
 
-PARTS, UNITS, MAP_SIDE = 16, 8, 1024
+SUBPIXELS, UNITS, MAP_SIDE = 16, 8, 1024
 KEEP, SHEEP, WARSHIP, GOLD_MINE, WORKER = 5, 8, 4, 6, 0
 IDLE, RETURN = 0, 4
 NO_ACT, SELECT, COMMAND, KEY = 0, 1, 2, 3
 KEY_SOLDIERS, KEY_WORKERS, KEY_HOME = 0, 1, 4
 RUNNING = 0
 ID, KIND, OWNER, X, Y, HIT_POINTS, CARRIES, KNOWN, SELECTED, ORDER, AGE, HEADING = range(12)
-OWN, ENEMY, NEUTRAL = 0, 2, 3
+OWN, ALLY, ENEMY, NEUTRAL = 0, 1, 2, 3
 VISIBLE, REMEMBERED = 1, 2
 FIGHT, LOOT, FLEE, EXPLORE, CAUTIOUS = 0, 1, 2, 3, 4
 DANGER, NEAR_LOOT, HOME_REACH, LOOK_AROUND = 230, 420, 120, 350
@@ -112,7 +112,7 @@ def _observe(
     status: Numbers,
 ) -> None:
     count = len(players)
-    side = 1 if 2 * viewer >= count else 0
+    side = _side_of(viewer, count)
     status[0] = clock.tick
     status[1] = players[viewer].stock
     status[2] = players[viewer].score
@@ -125,9 +125,9 @@ def _observe(
             continue
         owner = NEUTRAL
         if entity.owner >= 0:
-            owner = ENEMY if (1 if 2 * entity.owner >= count else 0) != side else 1
+            owner = ALLY if _side_of(entity.owner, count) == side else ENEMY
         row[ID], row[KIND] = slot, entity.kind
-        row[X], row[Y] = known.x // PARTS, known.y // PARTS
+        row[X], row[Y] = known.x // SUBPIXELS, known.y // SUBPIXELS
         row[HIT_POINTS], row[CARRIES] = known.hit_points, known.carries
         row[AGE] = clock.tick - known.tick
         row[KNOWN] = VISIBLE if known.tick == clock.tick else REMEMBERED
@@ -376,6 +376,11 @@ def _under_orders(rows: Numbers) -> int:
         if _is_own_unit(row) and row[KIND] != WORKER and row[KIND] != WARSHIP:
             count += 1 if row[ORDER] != RETURN and row[ORDER] != IDLE else 0
     return count
+
+
+@part
+def _side_of(player: int, players: int) -> int:
+    return 1 if 2 * player >= players else 0
 
 
 @part

@@ -48,7 +48,7 @@ class EntityRecord(Protocol):
     Attributes:
         present: 1 while it is on the map.
         kind, owner: `rules.Kind`; number of the player, -1 for nobody.
-        x, y: where it is, in `rules.PARTS` of a pixel, as its other places.
+        x, y: where it is, in `rules.SUBPIXELS`, as its other places.
         carries: also what a mine, bush or sheep holds.
         order: `rules.Order`.
         target: slot of what it attacks or gathers from, or -1.

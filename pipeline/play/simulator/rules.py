@@ -18,8 +18,8 @@ TICKS_A_SECOND = 20
 MAX_TICKS = 180 * TICKS_A_SECOND
 """When a game ends at the latest; the score decides it then."""
 
-PARTS = 16
-"""Sixteenths: parts of a pixel in which places are counted."""
+SUBPIXELS = 16
+"""Of a pixel of the map along each axis; places are counted in them."""
 CELL = 64
 """Pixels of a side of a cell of ground: land, water or obstacle."""
 GROUND_CELLS = 16

@@ -31,7 +31,7 @@ Words: TypeAlias = npt.NDArray[np.uint32]
 Masks: TypeAlias = npt.NDArray[np.uint64]
 
 TICKS_AT_MOST = 3600
-PARTS, CELL_PARTS, FOG_PARTS, SIDE_PARTS = 16, 1024, 512, 16384
+SUBPIXELS, CELL_SUBPIXELS, FOG_SUBPIXELS, SIDE_SUBPIXELS = 16, 1024, 512, 16384
 UNITS, RESOURCES = 8, 3
 WORKER, KEEP, SHEEP = 0, 5, 8
 IDLE, MOVE, ATTACK, GATHER, RETURN = 0, 1, 2, 3, 4
@@ -85,28 +85,11 @@ def step_games(
                 ways[number], nearest[number], figures, damage,
             )  # fmt: skip
             clock.tick += 1
-            _look(
+            look(
                 entities[game], memory[game], in_sight[game], explored[game],
                 clock.tick, players.shape[1], figures, masks,
             )  # fmt: skip
             _judge(entities[game], players[game], clock)
-
-
-@compiled
-def look_around(
-    entities: RecordRows[EntityRecord],
-    memory: RecordTable[MemoryRecord],
-    in_sight: Words,
-    explored: Words,
-    tick: int,
-    players: int,
-    figures: RecordRows[Figures],
-    masks: Masks,
-) -> None:
-    """What both sides of one game see now, and remember from now on."""
-    # As wide as the tick of a clock: so `_look` is compiled once.
-    now = int(np.int32(tick))
-    _look(entities, memory, in_sight, explored, now, players, figures, masks)
 
 
 @part
@@ -124,7 +107,7 @@ def _act(
         _press(entities, players, player, action[4], figures)
     elif act in (SELECT, COMMAND):
         side = _side_of(player, len(players))
-        entity, x, y = action[1], action[2] * PARTS, action[3] * PARTS
+        entity, x, y = action[1], action[2] * SUBPIXELS, action[3] * SUBPIXELS
         if entity >= len(entities):
             return
         if entity >= 0:
@@ -133,7 +116,7 @@ def _act(
                 return
             x += known.x
             y += known.y
-        if x < 0 or y < 0 or x >= SIDE_PARTS or y >= SIDE_PARTS:
+        if x < 0 or y < 0 or x >= SIDE_SUBPIXELS or y >= SIDE_SUBPIXELS:
             return
         clicked = _clicked(entities, memory[side], x, y, figures)
         if act == SELECT:
@@ -188,7 +171,7 @@ def _clicked(
         if known[slot].tick < 0:
             continue
         dx, dy = known[slot].x - x, known[slot].y - y
-        radius = figures[entities[slot].kind].radius * PARTS
+        radius = figures[entities[slot].kind].radius * SUBPIXELS
         distance = dx * dx + dy * dy
         if distance <= radius * radius and distance < best:
             best, found = distance, slot
@@ -244,8 +227,8 @@ def _reachable_goal(entity: EntityRecord, nearest: Bytes, afloat: int) -> None:
     cell = _cell(entity.goal_x, entity.goal_y)
     reached = int(nearest[afloat, cell])
     if reached != cell:
-        entity.goal_x = (reached % 16) * CELL_PARTS + CELL_PARTS // 2
-        entity.goal_y = (reached // 16) * CELL_PARTS + CELL_PARTS // 2
+        entity.goal_x = (reached % 16) * CELL_SUBPIXELS + CELL_SUBPIXELS // 2
+        entity.goal_y = (reached // 16) * CELL_SUBPIXELS + CELL_SUBPIXELS // 2
 
 
 @part
@@ -303,7 +286,7 @@ def _idle(
         if near and (clock.tick + slot) % HEALING_TICKS == 0:
             entity.hit_points += 1
     side = _side_of(entity.owner, len(players))
-    best, found = (figure.alert * PARTS) ** 2 + 1, -1
+    best, found = (figure.alert * SUBPIXELS) ** 2 + 1, -1
     for other_slot in range(len(players) * (UNITS + 1)):
         other = entities[other_slot]
         if other.present == 0 or other_slot == slot:
@@ -343,7 +326,7 @@ def _attack(
     side = _side_of(entity.owner, len(players))
     if target.present == 1 and _is_lit(in_sight[side], target.x, target.y):
         entity.goal_x, entity.goal_y = target.x, target.y
-        reach = (figure.reach + figure.radius + figures[target.kind].radius) * PARTS
+        reach = (figure.reach + figure.radius + figures[target.kind].radius) * SUBPIXELS
         dx, dy = target.x - entity.x, target.y - entity.y
         if dx * dx + dy * dy <= reach * reach:
             _face(entity, dx, dy)
@@ -418,7 +401,7 @@ def _gather(
         entity.way_x, entity.way_y = entity.x, entity.y
         return
     dx, dy = entity.goal_x - entity.x, entity.goal_y - entity.y
-    reach = TOUCH + (figure.radius + figures[target.kind].radius) * PARTS
+    reach = TOUCH + (figure.radius + figures[target.kind].radius) * SUBPIXELS
     if dx * dx + dy * dy > reach * reach:
         if _walk(entity, figure, clock.tick + slot, ways, nearest):
             entity.order = IDLE
@@ -457,7 +440,7 @@ def _return(
         return
     entity.goal_x, entity.goal_y = keep.x, keep.y
     dx, dy = keep.x - entity.x, keep.y - entity.y
-    reach = TOUCH + (figure.radius + figures[KEEP].radius) * PARTS
+    reach = TOUCH + (figure.radius + figures[KEEP].radius) * SUBPIXELS
     if dx * dx + dy * dy > reach * reach:
         if _walk(entity, figure, clock.tick + slot, ways, nearest):
             entity.order = IDLE
@@ -499,16 +482,16 @@ def _choose_way(
     reached = int(nearest[afloat, goal])
     x, y = entity.goal_x, entity.goal_y
     if reached != goal:
-        x = (reached % 16) * CELL_PARTS + CELL_PARTS // 2
-        y = (reached // 16) * CELL_PARTS + CELL_PARTS // 2
+        x = (reached % 16) * CELL_SUBPIXELS + CELL_SUBPIXELS // 2
+        y = (reached // 16) * CELL_SUBPIXELS + CELL_SUBPIXELS // 2
     if reached != here and not (straight and _is_free(entity, x, y, afloat, nearest)):
         step = ways[afloat, reached, here]
         across = 1 if step == 0 or step == 1 or step == 7 else 0
         across = -1 if step == 3 or step == 4 or step == 5 else across
         along = 1 if step == 1 or step == 2 or step == 3 else 0
         along = -1 if step == 5 or step == 6 or step == 7 else along
-        x = (here % 16 + across) * CELL_PARTS + CELL_PARTS // 2
-        y = (here // 16 + along) * CELL_PARTS + CELL_PARTS // 2
+        x = (here % 16 + across) * CELL_SUBPIXELS + CELL_SUBPIXELS // 2
+        y = (here // 16 + along) * CELL_SUBPIXELS + CELL_SUBPIXELS // 2
     entity.way_x, entity.way_y = x, y
 
 
@@ -516,9 +499,9 @@ def _choose_way(
 def _is_free(entity: EntityRecord, x: int, y: int, afloat: int, nearest: Bytes) -> bool:
     """Whether a straight way lies on ground of its own for some cells."""
     dx, dy = x - entity.x, y - entity.y
-    steps = max(abs(dx), abs(dy)) // FOG_PARTS + 1
+    steps = max(abs(dx), abs(dy)) // FOG_SUBPIXELS + 1
     for number in range(1, min(steps, LOOK_AHEAD) + 1):
-        across, along = _part_of(dx * number, steps), _part_of(dy * number, steps)
+        across, along = _divided(dx * number, steps), _divided(dy * number, steps)
         if not _can_stand(nearest, entity.x + across, entity.y + along, afloat):
             return False
     return True
@@ -531,8 +514,8 @@ def _step(entity: EntityRecord, figure: Figures, nearest: Bytes) -> bool:
     distance = _distance(dx, dy)
     x, y = entity.way_x, entity.way_y
     if distance > figure.speed:
-        x = entity.x + _part_of(dx * figure.speed, distance)
-        y = entity.y + _part_of(dy * figure.speed, distance)
+        x = entity.x + _divided(dx * figure.speed, distance)
+        y = entity.y + _divided(dy * figure.speed, distance)
     if not _can_stand(nearest, x, y, figure.afloat):
         return False
     _face(entity, dx, dy)
@@ -557,8 +540,8 @@ def _face(entity: EntityRecord, dx: int, dy: int) -> None:
         entity.heading = 14 if across > 0 else 10
 
 
-@part
-def _look(
+@compiled
+def look(
     entities: RecordRows[EntityRecord],
     memory: RecordTable[MemoryRecord],
     in_sight: Words,
@@ -568,7 +551,11 @@ def _look(
     figures: RecordRows[Figures],
     masks: Masks,
 ) -> None:
-    """Light up what each side sees, and keep in mind what stands there."""
+    """Light up what each side of one game sees now, and keep in mind what stands there.
+
+    Args:
+        tick: int32, as a clock has it: for another type it would be compiled once more.
+    """
     for side in range(2):
         for row in range(32):
             in_sight[side, row] = 0
@@ -578,7 +565,7 @@ def _look(
         if entity.present == 0:
             continue
         radius = figures[entity.kind].sight
-        column, row = np.uint64(entity.x // FOG_PARTS), entity.y // FOG_PARTS
+        column, row = np.uint64(entity.x // FOG_SUBPIXELS), entity.y // FOG_SUBPIXELS
         side = _side_of(entity.owner, players)
         for offset in range(max(-radius, -row), min(radius, 31 - row) + 1):
             mask = (masks[radius, 8 + offset] << column) >> np.uint64(16)
@@ -622,18 +609,18 @@ def _side_of(player: int, players: int) -> int:
 
 @part
 def _cell(x: int, y: int) -> int:
-    return (y // CELL_PARTS) * 16 + x // CELL_PARTS
+    return (y // CELL_SUBPIXELS) * 16 + x // CELL_SUBPIXELS
 
 
 @part
 def _can_stand(nearest: Bytes, x: int, y: int, afloat: int) -> bool:
-    inside = 0 <= x < SIDE_PARTS and 0 <= y < SIDE_PARTS
+    inside = 0 <= x < SIDE_SUBPIXELS and 0 <= y < SIDE_SUBPIXELS
     return inside and nearest[afloat, _cell(x, y)] == _cell(x, y)
 
 
 @part
 def _is_lit(rows: Words, x: int, y: int) -> bool:
-    return bool((rows[y // FOG_PARTS] >> np.uint32(x // FOG_PARTS)) & np.uint32(1) == 1)
+    return bool((rows[y // FOG_SUBPIXELS] >> np.uint32(x // FOG_SUBPIXELS)) & np.uint32(1) == 1)
 
 
 @part
@@ -642,6 +629,6 @@ def _distance(dx: int, dy: int) -> int:
 
 
 @part
-def _part_of(product: int, whole: int) -> int:
+def _divided(product: int, whole: int) -> int:
     """Divided towards zero, so that both sides of the map are alike."""
     return product // whole if product >= 0 else -(-product // whole)

@@ -25,7 +25,7 @@ from pipeline.play.simulator.rules import (
     CELL,
     FIGURES,
     MAP_SIDE,
-    PARTS,
+    SUBPIXELS,
     UNITS,
     Ground,
     Kind,
@@ -122,12 +122,13 @@ def camera_of(games: Games, game: int, player: int) -> Camera:
         units = games.entities[game, games.player_count * UNITS + player][None]
     apart = [np.abs(units[axis] - units[axis].mean()) for axis in ("x", "y")]
     chosen = units[int((apart[0] + apart[1]).argmin())]
-    return Camera.on(int(chosen["x"]) // PARTS, int(chosen["y"]) // PARTS)
+    return Camera.on(int(chosen["x"]) // SUBPIXELS, int(chosen["y"]) // SUBPIXELS)
 
 
 def _things(games: Games, game: int, player: int | None, side: int | None) -> Iterator[Entity]:
     """Everything that is to be seen, as the renderer takes it."""
     tick = int(games.clocks["tick"][game])
+    selected = 0 if player is None else int(games.players["selected"][game, player])
     for slot, entity in enumerate(games.entities[game]):
         kind, x, y = Kind(int(entity["kind"])), int(entity["x"]), int(entity["y"])
         hit_points, in_sight = int(entity["hit_points"]), bool(entity["present"])
@@ -141,18 +142,17 @@ def _things(games: Games, game: int, player: int | None, side: int | None) -> It
         elif not in_sight:
             continue
         owner = int(entity["owner"])
-        chosen = player is not None and owner == player and slot < games.player_count * UNITS
-        bits = int(games.players[game, player]["selected"]) if player is not None else 0
+        is_own_unit = owner == player and slot < games.player_count * UNITS
         most = FIGURES[kind].hit_points
         file = _file_of(kind, Order(int(entity["order"])))
         yield Entity(
             file=file,
-            x=x // PARTS,
-            y=round(y / PARTS * FLATTENING),
+            x=x // SUBPIXELS,
+            y=round(y / SUBPIXELS * FLATTENING),
             heading=(int(entity["heading"]) if in_sight else slot) % file.headings,
             phase=_phase(kind, slot, tick, len(file.steps)),
             player=None if owner < 0 else owner,
-            selected=bool(chosen and bits >> (slot % UNITS) & 1),
+            selected=bool(is_own_unit and selected >> (slot % UNITS) & 1),
             health=hit_points / most if 0 < hit_points < most else None,
             tag=slot,
         )

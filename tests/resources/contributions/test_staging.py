@@ -12,6 +12,7 @@ import pytest
 from doubles.contributions import INSTALL, Uploads, image_file
 from doubles.s3_server import s3_server
 
+import resources.contributions.staging as staging_module
 from pipeline.community.receiving.staged_files import StagedFile
 from resources.contributions import Contributions
 from resources.contributions.staging import StagingPlace
@@ -30,6 +31,7 @@ def staging(
     uploads.screen(image_file(2, (100, 100)))
     uploads.files["strange name+.txt"] = b"x"
     uploads.write(tmp_path / "toy")
+    (tmp_path / "toy" / "staging" / "nobody").mkdir()
     contributions = Contributions(paths=Paths.below(tmp_path))
     if request.param == "folder":
         monkeypatch.setenv("OUTPOST_CONTRIBUTIONS", str(tmp_path))
@@ -40,6 +42,7 @@ def staging(
             monkeypatch.setenv(name, value)
         for path, content in uploads.whole.items():
             server.put(f"community/toy/staging/{INSTALL}/{path}", content)
+        server.put("community/toy/staging/nobody/file", b"x")
         monkeypatch.setenv("OUTPOST_CONTRIBUTIONS", f"s3://{server.bucket}/community")
         yield contributions.staging("toy"), uploads
 
@@ -47,7 +50,7 @@ def staging(
 def test_files_are_listed_and_fetched(staging: tuple[StagingPlace, Uploads]) -> None:
     place, uploads = staging
     found = place.installs()
-    assert (found.installs, found.others) == ((INSTALL,), 0)
+    assert (found.installs, found.others) == ((INSTALL,), 1)
     files = {file.path: file for file in place.files(INSTALL, 100)}
     assert {path: file.size for path, file in files.items()} == {
         path: len(content) for path, content in uploads.whole.items()
@@ -57,6 +60,15 @@ def test_files_are_listed_and_fetched(staging: tuple[StagingPlace, Uploads]) -> 
         assert place.fetch(INSTALL, files[path]) == uploads.whole[path]
     assert list(place.files(OTHER, 100)) == []
     assert len(list(place.files(INSTALL, 2))) == 2
+
+
+def test_no_more_folders_are_listed_than_are_looked_at(
+    staging: tuple[StagingPlace, Uploads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, _ = staging
+    monkeypatch.setattr(staging_module, "MOST_INSTALLS", 1)
+    found = place.installs()
+    assert len(found.installs) + found.others == 1
 
 
 def test_no_more_is_fetched_than_was_listed(staging: tuple[StagingPlace, Uploads]) -> None:

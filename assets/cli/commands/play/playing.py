@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.commands.play.sessions import record, recover, replay
+from assets.cli.commands.play.sessions import export, quality, record, recover, replay
 from assets.cli.output import Json, errors, explained, plain, print_json
 
 play_app = typer.Typer(no_args_is_help=True, help="Play the built-in game, or watch it played.")
@@ -15,6 +15,8 @@ play_app = typer.Typer(no_args_is_help=True, help="Play the built-in game, or wa
 play_app.command()(record)
 play_app.command()(replay)
 play_app.command()(recover)
+play_app.command()(quality)
+play_app.command()(export)
 
 
 @play_app.callback()
@@ -42,8 +44,11 @@ def simulate(
     if as_json:
         print_json(game)
         return
-    ended = {"FIRST_SIDE": f"{player} won", "SECOND_SIDE": f"{opponent} won"}
+    ended = {
+        "FIRST_SIDE": f"The first player ({player}) won",
+        "SECOND_SIDE": f"The second player ({opponent}) won",
+    }
     plain(f"{ended.get(game.result, 'Nobody won')} after {game.seconds:.0f} seconds of play.")
     for name, score, home in zip(game.players, game.scores, game.brought_home, strict=True):
-        plain(f"  {name}: score {score}, of it {home} brought home")
+        plain(f"  {name}: score {score}, of which {home} brought home")
     plain(str(game.sheet))

@@ -1,7 +1,8 @@
-"""`outpost play record`, `replay` and `recover`: sessions of play."""
+"""`outpost play record`, `replay`, `recover`, `quality` and `export`: sessions of play."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +12,25 @@ from assets.cli.context import resources_of
 from assets.cli.output import Json, errors, explained, plain, print_json, print_table
 
 if TYPE_CHECKING:
-    from assets.operations.playing.recorded_sessions import RecordedSession, ReplayedSession
+    from assets.operations.playing.recorded_sessions import (
+        JudgedSession,
+        RecordedSession,
+        ReplayedSession,
+    )
 
 Place = Annotated[
     Path | None,
     typer.Argument(help="A session or a folder of them; recordings/demo in the state folder."),
 ]
+
+
+class Form(StrEnum):
+    """How sessions are written for other programs."""
+
+    PARQUET = "parquet"
+    MINARI = "minari"
+
+
 ENDED = {1: "won", 0: "draw", -1: "lost", None: "not played to its end"}
 
 
@@ -89,6 +103,57 @@ def recover(context: typer.Context, place: Place = None, as_json: Json = False) 
             plain("No recording was interrupted.")
     if any(one.problem is not None for one in recoveries):
         raise typer.Exit(1)
+
+
+def quality(context: typer.Context, place: Place = None, as_json: Json = False) -> None:
+    """Say what recorded sessions are like: length, goals, gaps, rates, copies of each other.
+
+    Example: `outpost play quality recordings`
+    """
+    from assets.core.terminal import progress_shown
+    from assets.operations.playing.recorded_sessions import judge_sessions
+
+    with explained(), progress_shown(errors):
+        judged = judge_sessions(resources_of(context), place)
+    if as_json:
+        print_json(judged)
+        return
+    print_table(("session", "seconds", "goals", "problems"), map(_quality_row, judged))
+
+
+def export(
+    context: typer.Context,
+    place: Place = None,
+    form: Annotated[Form, typer.Option("--format", help="parquet or minari.")] = Form.PARQUET,
+    out: Annotated[
+        Path, typer.Option(help="Folder to write; of minari the data set's id is its name.")
+    ] = Path("exported"),
+    as_json: Json = False,
+) -> None:
+    """Write recorded sessions for other programs.
+
+    Parquet has every event, a folder for each session; minari is a data set to learn from.
+
+    Example: `outpost play export --format minari --out sets/skirmish-v0`
+    """
+    from assets.core.terminal import progress_shown
+    from assets.operations.playing.recorded_sessions import export_sessions
+
+    with explained(), progress_shown(errors):
+        written = export_sessions(resources_of(context), place, form.value, out)
+    if as_json:
+        print_json(written)
+        return
+    for folder in written:
+        plain(str(folder))
+
+
+def _quality_row(one: JudgedSession) -> tuple[str, ...]:
+    problems = "; ".join(one.problems) or "none"
+    if one.quality is None:
+        return (one.file.name, "", "", problems)
+    goals = ", ".join(f"{goal} {share:.0%}" for goal, share in one.quality.goals.items())
+    return (one.file.name, f"{one.quality.seconds:.0f}", goals, problems)
 
 
 def _print_sessions(sessions: list[RecordedSession]) -> None:

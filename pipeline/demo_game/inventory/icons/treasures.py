@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pipeline.demo_game.inventory.icons.colours import (
     BLACK,
     CORK,
@@ -31,6 +33,7 @@ from pipeline.demo_game.inventory.shapes import (
 )
 
 GLASS = Paint((206, 226, 236), bevel=0.1, gloss=0.9)
+Phase = Literal["full", "waxing"]
 LIGHT_FACING = (-0.6, -0.8)
 """Where facets of a gem are brightest, in the plane of the tile."""
 
@@ -113,8 +116,8 @@ def ring(metal: Paint, stone: Colour) -> list[Layer]:
     ]
 
 
-def moon(phase: str) -> list[Layer]:
-    """A charm on a cord: a full moon, or the sickle that grows (its light on the right)."""
+def moon(phase: Phase) -> list[Layer]:
+    """A charm on a cord: a full moon, or a crescent that grows (its light on the right)."""
     whole = disc(0.0, 0.14, 0.62)
     shape = whole if phase == "full" else cut(whole, disc(-0.3, 0.14, 0.54))
     rim = stroke(arc(0.0, 0.14, 0.72, 0.0, 360.0), 0.035)

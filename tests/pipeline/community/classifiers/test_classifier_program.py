@@ -10,8 +10,11 @@ from types import SimpleNamespace
 from urllib.error import URLError
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
+from doubles.classifiers import write_classifier
+from safetensors.torch import save_file
 
 from pipeline.community.classifiers.classifier_program import starting
 from pipeline.community.classifiers.classifier_program.augmentation import (
@@ -22,6 +25,9 @@ from pipeline.community.classifiers.classifier_program.augmentation import (
 )
 from pipeline.community.classifiers.classifier_program.calibration import (
     CAUTIOUS,
+    HIGHEST,
+    LOWEST,
+    PRIOR,
     best_temperature,
     calibrate,
     lowest_threshold,
@@ -29,13 +35,22 @@ from pipeline.community.classifiers.classifier_program.calibration import (
 from pipeline.community.classifiers.classifier_program.checkpoints import (
     ClassifierCheckpoint,
     moments_of,
+    newest_checkpoint,
     read_checkpoint,
     restore_moments,
+)
+from pipeline.community.classifiers.classifier_program.export import (
+    ClassifierExportError,
+    check_parity,
 )
 from pipeline.community.classifiers.classifier_program.images import Sampler
 from pipeline.community.classifiers.classifier_program.starting import take_over
 from pipeline.community.classifiers.classifier_program.steps import focal_losses
-from pipeline.community.classifiers.classifier_program.training import cosine, one_cycle
+from pipeline.community.classifiers.classifier_program.training import (
+    ClassifierTrainer,
+    cosine,
+    one_cycle,
+)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -112,6 +127,32 @@ def calibrated(scale: float, count: int = 4000) -> tuple[torch.Tensor, torch.Ten
 @pytest.mark.parametrize("scale", [0.25, 1.0, 4.0])
 def test_the_temperature_makes_up_for_logits_that_say_too_much_or_too_little(scale: float) -> None:
     assert best_temperature(*calibrated(scale)) == pytest.approx(scale, rel=0.1)
+
+
+def without_mistakes(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of two names that are right each time, by 2 and by 6 in turn."""
+    margins = torch.tensor([2.0, 6.0]).repeat(count // 2)
+    return torch.stack([margins, torch.zeros(count)], dim=1), torch.zeros(count, dtype=torch.int64)
+
+
+def test_of_few_images_without_a_mistake_nothing_is_certain() -> None:
+    """The likelihood alone would choose the lowest temperature that there is, and say 1.00."""
+    few, more = (best_temperature(*without_mistakes(count)) for count in (20, 400))
+    assert 0.5 < few < 1.0
+    assert LOWEST < more < few
+    unlike_either = torch.tensor([1.0, 0.0])
+    assert float((unlike_either / few).softmax(dim=0).max()) < 0.85
+
+
+@pytest.mark.parametrize("wrong", [0, 5, 30])
+def test_the_temperature_is_the_most_likely_one_under_its_prior(wrong: int) -> None:
+    logits, labels = without_mistakes(30)
+    labels[:wrong] = 1
+    inverse = torch.linspace(1 / HIGHEST, 5, 20_000, dtype=torch.float64)
+    margins = (logits[:, 0] - logits[:, 1]).double() * torch.where(labels == 0, 1, -1)
+    losses = torch.nn.functional.softplus(-margins[:, None] * inverse).sum(dim=0)
+    best = inverse[(losses + PRIOR * (inverse - inverse.log())).argmin()]
+    assert best_temperature(logits, labels) == pytest.approx(1 / float(best), rel=1e-3)
 
 
 def test_from_the_threshold_on_enough_answers_are_right_and_below_it_too_few() -> None:
@@ -208,6 +249,53 @@ def test_without_a_way_to_imagenet_that_is_told(
     assert starting.from_imagenet(Small(4), "efficientnet_b0", tmp_path, told) is None
     assert told.messages == ["No weights of ImageNet (URLError: <urlopen error no route to host>)"]
     assert socket.getdefaulttimeout() is None
+
+
+def test_weights_of_another_network_are_left_aside_and_that_is_told(tmp_path: Path) -> None:
+    told, job = Told(), {"architecture": "efficientnet_b0", "classes": ["a", "b"]}
+    facts = {"architecture": "mobilenet_v3_small", "classes": '["a", "b"]'}
+    save_file(Small(2).state_dict(), tmp_path / "previous.safetensors", facts)
+    assert starting.from_previous(Small(2), job, tmp_path / "previous.safetensors", told) is None
+    assert told.messages[0].endswith("its weights are not used")
+    assert starting.from_previous(Small(2), job, tmp_path / "absent", told) is None
+
+
+def test_a_training_goes_on_from_the_newest_checkpoint_of_the_same_names(tmp_path: Path) -> None:
+    outputs = SimpleNamespace(folder=tmp_path / "outputs")
+    outputs.folder.mkdir()
+    job = {"classes": ["a", "b"]}
+    assert newest_checkpoint(job, tmp_path, outputs) is None
+    for file, epoch in ((tmp_path / "resume.pt", 3), (outputs.folder / "checkpoint.pt", 5)):
+        facts = {"epoch": epoch, "classes": ["a", "b"]}
+        ClassifierCheckpoint({"network:x": torch.zeros(1)}, facts).write(file)
+    newest = newest_checkpoint(job, tmp_path, outputs)
+    assert newest is not None
+    assert newest.facts["epoch"] == 5
+    with pytest.raises(ValueError, match="other names"):
+        newest_checkpoint({"classes": ["b", "a"]}, tmp_path, outputs)
+
+
+def test_the_best_weights_are_kept_and_without_better_ones_it_stops(tmp_path: Path) -> None:
+    job = {"hyperparameters": {"patience": 2}}
+    trainer = ClassifierTrainer(job, tmp_path, SimpleNamespace(), (None, None))
+    best, worse = Small(2), Small(2)
+    assert [trainer.keep_best(best, loss) for loss in (0.9, 0.5)] == [False, False]
+    assert [trainer.keep_best(worse, loss) for loss in (0.5, 0.7)] == [False, True]
+    assert torch.equal(trainer.best["features.weight"], best.features.weight)
+    assert not trainer.keep_best(worse, 0.4)
+    assert not trainer.keep_best(worse, 0.6)
+
+
+def test_an_export_that_answers_otherwise_than_its_weights_is_refused(tmp_path: Path) -> None:
+    file = write_classifier(tmp_path / "model.onnx")
+    samples = torch.rand(3, 3, 64, 64, generator=generator())
+    session = onnxruntime.InferenceSession(str(file))
+    found = session.run(["probabilities", "features"], {"images": samples.numpy()})
+    probabilities, features = map(torch.from_numpy, found)
+    check_parity(file, lambda _images: (probabilities, features), samples)
+    for wrong in ((probabilities.flip(1), features), (probabilities, features * math.nan)):
+        with pytest.raises(ClassifierExportError, match="differ"):
+            check_parity(file, lambda _images, wrong=wrong: wrong, samples)
 
 
 @pytest.mark.slow  # The first optimizer of a process makes torch import its compiler.

@@ -65,7 +65,7 @@ def test_nothing_a_client_says_of_an_image_is_believed(uploads: Uploads, tmp_pat
 
 def test_of_a_private_slot_nothing_is_stored(uploads: Uploads, tmp_path: Path) -> None:
     """Nor where another record gives the same image an open slot, or it lies among the screens."""
-    name, screen = image_file(1, (100, 20)), image_file(2, (64, 64))
+    name, screen = image_file(1, (100, 20)), image_file(2, (100, 64))
     uploads.crop(name, "Jane Doe", slot="player_name")
     uploads.record(digest(name), "Knight", slot="title")
     uploads.crop(screen, "Jane Doe", slot="player_name")

@@ -15,8 +15,18 @@ from pipeline.play.simulator import player_kernel, rules, tick_kernel
 from pipeline.play.simulator.games import GameError, Games
 from pipeline.play.simulator.maps import map_of
 from pipeline.play.simulator.observation import Column, lit_cells, observe
-from pipeline.play.simulator.rules import CELL, FIGURES, PARTS, UNITS, Act, Ground, Key, Kind, Order
-from pipeline.play.simulator.scripted import ScriptedPlayers
+from pipeline.play.simulator.rules import (
+    CELL,
+    FIGURES,
+    SUBPIXELS,
+    UNITS,
+    Act,
+    Ground,
+    Key,
+    Kind,
+    Order,
+)
+from pipeline.play.simulator.scripted import Goal, ScriptedPlayers
 
 few = settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 seeds = st.integers(0, (1 << 63) - 1)
@@ -124,6 +134,25 @@ def test_a_damaged_state_is_refused_or_can_be_played(data):
         played(Games.from_bytes([bytes(state)]), 2, 60)
 
 
+@pytest.mark.parametrize(
+    ("array", "name", "value"),
+    [
+        ("clocks", "map", -1), ("clocks", "map", 32), ("clocks", "random", 0),
+        ("entities", "kind", 9), ("entities", "owner", 5), ("entities", "order", 5),
+        ("entities", "order", Order.ATTACK), ("entities", "order", Order.GATHER),
+        ("entities", "target", -2), ("entities", "target", 44), ("entities", "job", -2),
+        ("entities", "job", 44), ("entities", "x", -1), ("entities", "y", 1024 * SUBPIXELS),
+        ("entities", "goal_x", -1), ("entities", "goal_y", -1), ("entities", "way_x", -1),
+        ("entities", "way_y", -1), ("memory", "x", -1), ("memory", "y", 1024 * SUBPIXELS),
+    ],
+)  # fmt: skip
+def test_a_state_that_points_nowhere_is_refused(array, name, value):
+    games = Games.start([4])
+    getattr(games, array)[name].flat[0] = value
+    with pytest.raises(GameError, match="damaged"):
+        Games.from_bytes([games.to_bytes(0)])
+
+
 @few
 @given(seeds, st.integers(0, 1 << 30))
 def test_the_rules_hold_at_every_moment(seed, chance):
@@ -143,7 +172,7 @@ def test_the_rules_hold_at_every_moment(seed, chance):
         assert (entities["hit_points"] >= 0).all()
         units = there[there["kind"] < Kind.KEEP]
         assert (units["hit_points"] > 0).all()
-        stands_on = ground[units["y"] // (CELL * PARTS), units["x"] // (CELL * PARTS)]
+        stands_on = ground[units["y"] // (CELL * SUBPIXELS), units["x"] // (CELL * SUBPIXELS)]
         afloat = units["kind"] == Kind.WARSHIP
         assert (stands_on == np.where(afloat, Ground.WATER, Ground.LAND)).all()
         assert wealth_of(games) == wealth
@@ -171,31 +200,35 @@ def test_nothing_out_of_sight_is_known(seed, chance):
         if tick % 7:
             continue
         for player in range(2):
-            lit = lit_cells(games.in_sight[0, player])
-            rows = observe(games, player).entities[0]
-            for entity, row in zip(games.entities[0], rows, strict=True):
-                x, y = (int(entity[axis]) // PARTS for axis in ("x", "y"))
-                seen = bool(entity["present"]) and bool(lit[y // 32, x // 32])
-                assert (row[Column.KNOWN] == 1) == seen
-                if seen:
-                    assert (row[Column.X], row[Column.Y]) == (x, y)
-                if row[Column.KNOWN] == 2:
-                    assert not lit[row[Column.Y] // 32, row[Column.X] // 32]
-                if row[Column.KNOWN] == 0:
-                    assert row[Column.ID] == -1
-                    assert not row[1:].any()
+            entities, rows = games.entities[0], observe(games, player).entities[0]
+            places = np.stack([entities["x"], entities["y"]], axis=1) // SUBPIXELS
+            lit, known = lit_cells(games.in_sight[0, player]), rows[:, Column.KNOWN]
+            seen = (entities["present"] == 1) & lit[places[:, 1] // 32, places[:, 0] // 32]
+            assert ((known == 1) == seen).all()
+            assert (rows[seen][:, [Column.X, Column.Y]] == places[seen]).all()
+            remembered = rows[known == 2]
+            assert not lit[remembered[:, Column.Y] // 32, remembered[:, Column.X] // 32].any()
+            assert not remembered[:, Column.HEADING].any()
+            assert not rows[rows[:, Column.OWNER] != 0][:, [Column.ORDER, Column.SELECTED]].any()
+            assert (rows[known == 0][:, Column.ID] == -1).all()
+            assert not rows[known == 0][:, 1:].any()
 
 
-@few
-@given(seeds)
-def test_what_happens_out_of_sight_changes_no_observation(seed):
-    games = Games.start([seed])
-    other = games.copy()
-    hidden = games.entities["owner"][0] == 1
-    other.entities["hit_points"][0, hidden] -= 5
-    other.entities["carries"][0, hidden] += 3
-    other.entities["order"][0, hidden] = Order.MOVE
-    other.players["stock"][0, 1] += 7
+@pytest.mark.parametrize("ticks", [0, 700])
+def test_what_happens_out_of_sight_changes_no_observation(ticks):
+    games = Games.start(range(6))
+    players = ScriptedPlayers.start(range(6), ("scripted_l5", "scripted_l5"))
+    for _tick in range(ticks):
+        games.step(players.act(games))
+    other, known = games.copy(), observe(games, 0).entities[..., Column.KNOWN]
+    hidden = (known != 1) & (games.entities["owner"] != 0)
+    assert (known[hidden] == 2).any() == (ticks > 0)
+    for name in ("x", "y", "hit_points", "carries", "heading"):
+        other.entities[name][hidden] += 3
+    other.entities["order"][hidden] = Order.MOVE
+    other.entities["present"][hidden] ^= 1
+    for name in ("selected", "stock", "score"):
+        other.players[name][:, 1] += 7
     assert (observe(games, 0).entities == observe(other, 0).entities).all()
     assert (observe(games, 0).status == observe(other, 0).status).all()
 
@@ -205,6 +238,16 @@ def test_every_game_ends():
     games.step(games.no_actions(), ticks=rules.MAX_TICKS + 5)
     assert (games.clocks["result"] != rules.Result.RUNNING).all()
     assert (games.clocks["tick"] == rules.MAX_TICKS).all()
+
+
+def test_after_the_last_tick_the_higher_score_wins():
+    games = Games.start([1, 2, 3])
+    games.clocks["tick"] = rules.MAX_TICKS - 2
+    games.players["score"] = [[3, 2], [2, 3], [3, 3]]
+    games.step(games.no_actions())
+    assert games.clocks["result"].tolist() == [0, 0, 0]
+    games.step(games.no_actions())
+    assert games.clocks["result"].tolist() == [1, 2, 3]
 
 
 def test_a_side_without_units_or_keeps_has_lost():
@@ -234,7 +277,7 @@ def test_workers_bring_home_what_they_gather():
 
 def test_a_click_means_what_lies_below_it():
     games = Games.start([4])
-    x, y = (int(games.entities[axis][0, 6]) // PARTS for axis in ("x", "y"))
+    x, y = (int(games.entities[axis][0, 6]) // SUBPIXELS for axis in ("x", "y"))
     actions = games.no_actions()
     actions[0, 0] = (Act.SELECT, -1, x + 3, y - 2, 0)
     actions[0, 1] = (Act.SELECT, 6, 0, 0, 0)  # Not its own, and never seen.
@@ -249,15 +292,16 @@ def test_numbers_that_stand_in_kernels_are_those_of_the_rules(kernel):
             assert getattr(kernel, name, value) == value, name
 
     agree(
-        ("TICKS_AT_MOST", rules.MAX_TICKS), ("PARTS", PARTS), ("CELL_PARTS", CELL * PARTS),
-        ("FOG_PARTS", CELL * PARTS // 2), ("SIDE_PARTS", rules.MAP_SIDE * PARTS),
+        ("TICKS_AT_MOST", rules.MAX_TICKS), ("SUBPIXELS", SUBPIXELS),
+        ("CELL_SUBPIXELS", CELL * SUBPIXELS), ("FOG_SUBPIXELS", CELL * SUBPIXELS // 2),
+        ("SIDE_SUBPIXELS", rules.MAP_SIDE * SUBPIXELS),
         ("MAP_SIDE", rules.MAP_SIDE), ("UNITS", UNITS), ("RESOURCES", rules.RESOURCES),
         ("TAKEN_AT_ONCE", rules.TAKEN_AT_ONCE), ("GATHERING_TICKS", rules.GATHERING_TICKS),
-        ("HEALING_REACH", rules.HEALING_REACH * PARTS), ("HEALING_TICKS", rules.HEALING_TICKS),
-        ("TOUCH", rules.TOUCH * PARTS), ("DRAW", rules.Result.DRAW), ("RUNNING", 0),
+        ("HEALING_REACH", rules.HEALING_REACH * SUBPIXELS), ("HEALING_TICKS", rules.HEALING_TICKS),
+        ("TOUCH", rules.TOUCH * SUBPIXELS), ("DRAW", rules.Result.DRAW), ("RUNNING", 0),
         ("NO_ACT", Act.NOTHING),
     )  # fmt: skip
-    for enum, prefix in ((Kind, ""), (Order, ""), (Key, "KEY_"), (Column, "")):
+    for enum, prefix in ((Kind, ""), (Order, ""), (Key, "KEY_"), (Column, ""), (Goal, "")):
         agree(*((prefix + member.name, member.value) for member in enum))
     agree(*((act.name, act.value) for act in (Act.SELECT, Act.COMMAND, Act.KEY)))
 

@@ -7,15 +7,15 @@ import pytest
 
 from pipeline.play.simulator.games import Games
 from pipeline.play.simulator.observation import Column, observe
-from pipeline.play.simulator.rules import PARTS, Kind
+from pipeline.play.simulator.rules import FIGURES, SUBPIXELS, Kind
 from pipeline.play.simulator.scripted import ScriptedPlayers
 from pipeline.play.simulator.view import Camera, camera_of, render
 
 
 @pytest.fixture(scope="module")
 def games() -> Games:
-    games, players = Games.start([5]), ScriptedPlayers.start([5], ("scripted_l5", "scripted_l4"))
-    for _tick in range(900):
+    games, players = Games.start([7]), ScriptedPlayers.start([7], ("scripted_l3", "scripted_l1"))
+    for _tick in range(1000):
         games.step(players.act(games))
     return games
 
@@ -29,23 +29,35 @@ def test_boxes_are_where_things_stand(games):
     for seen in tagged:
         entity = games.entities[0, seen.tag]
         assert seen.class_name == Kind(int(entity["kind"])).name.lower()
-        x, y = camera.to_screen(int(entity["x"]) // PARTS, int(entity["y"]) // PARTS)
+        x, y = camera.to_screen(int(entity["x"]) // SUBPIXELS, int(entity["y"]) // SUBPIXELS)
         box = seen.box
         assert box.x1 - 20 <= x <= box.x2 + 20
         assert box.y1 - 20 <= y <= box.y2 + 20
 
 
 def test_a_player_is_shown_what_it_knows(games):
+    """What it remembers, too, unless that walks or sails."""
     known = observe(games, 0).entities[0]
-    for x in range(160, 1024, 300):
-        for y in range(160, 1024, 300):
-            for seen in render(games, 0, Camera.on(x, y), player=0).objects:
-                if seen.tag is not None:
-                    assert known[seen.tag, Column.KNOWN] > 0
+    shown = {
+        seen.tag
+        for x in range(160, 1024, 300)
+        for y in range(160, 1024, 300)
+        for seen in render(games, 0, Camera.on(x, y), player=0).objects
+        if seen.tag is not None
+    }
+    in_sight = {int(row[Column.ID]) for row in known if row[Column.KNOWN] == 1}
+    remembered = {
+        int(row[Column.ID]): Kind(row[Column.KIND]) for row in known[known[:, Column.KNOWN] == 2]
+    }
+    still = {slot for slot, kind in remembered.items() if FIGURES[kind].speed == 0}
+    assert remembered.keys() > still
+    assert shown & in_sight
+    assert shown & still
+    assert shown <= in_sight | still
 
 
 def test_units_out_of_sight_are_drawn_for_nobody_but_their_player():
-    games = Games.start([5])
+    games = Games.start([7])
     camera = camera_of(games, 0, 1)
     assert [seen for seen in render(games, 0, camera, player=1).objects if seen.tag is not None]
     hidden = render(games, 0, camera, player=0)
@@ -61,7 +73,7 @@ def test_the_same_moment_is_the_same_image(games):
 
 
 def test_who_is_selected_is_marked():
-    games = Games.start([5])
+    games = Games.start([7])
     plain = render(games, 0, camera_of(games, 0, 0), player=0).image
     chosen = games.copy()
     chosen.players["selected"][0, 0] = 255
