@@ -90,13 +90,23 @@ def disputes(
         Path | None, typer.Option(help="Where to; by default a folder in the state folder.")
     ] = None,
     most: Annotated[int, typer.Option(min=1, help="Images at most.")] = 100,
+    batch: Annotated[
+        str, typer.Option(help="Choose them as a batch of this name for CVAT, not into a folder.")
+    ] = "",
 ) -> None:
     """Write the images on which the votes have not settled into a folder, to say what they show.
+
+    Or choose them as a batch, which `outpost cvat push` puts into CVAT.
 
     Example: `outpost community disputes --game demo`
     """
     from assets.operations.community.settling_votes import disputes as write_disputes
 
+    if batch:
+        if folder is not None:
+            raise typer.BadParameter("Name a --batch for CVAT or a --folder, not both.")
+        _choose_disputes(context, game, batch, most)
+        return
     with explained():
         target, count = write_disputes(resources_of(context), game, folder, most)
     if not count:
@@ -143,6 +153,17 @@ def decide(
     plain(
         f"{count} decisions are noted. Materialize voted_crops, and what follows from it, to have "
         "them count."
+    )
+
+
+def _choose_disputes(context: typer.Context, game: str, batch: str, most: int) -> None:
+    from assets.operations.community.dispute_batches import choose_disputes
+
+    with explained():
+        chosen = choose_disputes(resources_of(context), game, batch, most)
+    plain(
+        f"{chosen.groups} images are in the batch {batch}, {chosen.waiting} wait for another one. "
+        f"To have them decided in CVAT: outpost cvat push {batch} --game {as_word(game)}"
     )
 
 

@@ -54,8 +54,8 @@ def vote_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     return [_voted_crops(pack), _text_corrections(pack, pack.community)]
 
 
-def _counted(
-    context: dg.AssetExecutionContext,
+def counted_contributions(
+    instance: dg.DagsterInstance,
     store: ArtifactStore,
     keys: GameKeys,
     withdrawn: frozenset[str],
@@ -63,10 +63,19 @@ def _counted(
     """What everybody has sent who was not withdrawn, by install; nothing before anybody has."""
     name = keys.contributors.name
     assert name is not None
-    instance = context.instance
     installs = sorted({*instance.get_dynamic_partitions(name)} - withdrawn)
     versions = (latest_version(instance, keys.staged_crops, install) for install in installs)
-    found = tuple(store.open(version) for version in versions if version)
+    return tuple(store.open(version) for version in versions if version)
+
+
+def _counted(
+    context: dg.AssetExecutionContext,
+    store: ArtifactStore,
+    keys: GameKeys,
+    withdrawn: frozenset[str],
+) -> tuple[Artifact, ...]:
+    """The same, and a word in the log where it is nothing."""
+    found = counted_contributions(context.instance, store, keys, withdrawn)
     if not found:
         context.log.info(
             "Nobody has sent anything that counts: turn on the sensor "
@@ -130,7 +139,8 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
         recipe = {
             "rules": rules.model_dump(mode="json"),
             "withdrawn": sorted(withdrawn),
-            "decisions": [decision.model_dump(mode="json") for decision in decisions],
+            # Where one was made changes nothing of the votes.
+            "decisions": [one.model_dump(mode="json", exclude={"batch"}) for one in decisions],
         }
         inputs = (*sent, *in_use.values())
         build = AssetBuild(context, store, keys.voted_crops, code, recipe, inputs)
@@ -284,6 +294,7 @@ def _show_votes(folder: Path, game: str, decisions: Sequence[Decision]) -> Metad
             ),
         ),
         "next_to_decide": f"outpost community disputes --game {game}" if unsettled else "nothing",
+        "decided_in_cvat": sum(bool(decision.batch) for decision in decisions),
     }
 
 
