@@ -10,11 +10,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.automation.recording_sensor import recording_sensors
 from assets.core.building import latest
 from assets.core.keys import GameKeys
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
 from assets.graph.play.recordings import recorded_sessions
+from pipeline.games.pack import load_pack
 from pipeline.play.recordings import session_images
 from pipeline.play.recordings.events import ActionEvent, RecordingError
 from pipeline.play.recordings.reader import open_session
@@ -126,24 +128,25 @@ def test_what_is_no_session_is_one_clear_error(play):
 
 
 def test_the_sensor_takes_up_each_session_once(play):
-    repository = play.definitions.get_repository_def()
-    sensor = repository.get_sensor_def("demo_recording_sensor")
+    (sensor,) = recording_sensors(load_pack("demo"))
     (play.folder / "no name.mcap").write_bytes(b"")
     (play.folder / "unfinished.mcap.part").write_bytes(b"")
 
     def tick(cursor: str | None) -> dg.SensorResult:
-        paths = play.resources.paths
         context = dg.build_sensor_context(
-            play.instance, cursor=cursor, repository_def=repository, resources={"paths": paths}
+            play.instance, cursor=cursor, resources={"paths": play.resources.paths}
         )
-        return sensor.evaluate_tick(context)
+        with context as entered:
+            found = sensor(entered)
+        assert isinstance(found, dg.SensorResult)
+        return found
 
     first = tick(None)
     assert [request.partition_key for request in first.run_requests or []] == [NAME]
     assert [list(added.partition_keys) for added in first.dynamic_partitions_requests] == [[NAME]]
     second = tick(first.cursor)
     assert not second.run_requests
-    assert "all are taken up" in str(second.skip_message)
+    assert "all are taken up" in str(second.skip_reason)
     session = play.folder / f"{NAME}.mcap"
     session.write_bytes(session.read_bytes() + b" ")
     assert len(tick(second.cursor).run_requests or []) == 1

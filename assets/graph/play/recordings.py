@@ -23,7 +23,7 @@ from pipeline.play.recordings.events import (
     require_game,
 )
 from pipeline.play.recordings.quality import SessionQuality, quality_problems
-from pipeline.play.recordings.reader import Session, open_session
+from pipeline.play.recordings.reader import SessionReader, open_session
 from pipeline.play.recordings.recorded_session import RecordedSession
 from pipeline.play.recordings.writer import ENDING
 from pipeline.provenance import code_version_behind
@@ -100,7 +100,7 @@ def _session_file(folder: Path, name: str) -> Path:
     return file
 
 
-def _write(folder: Path, session: Session) -> None:
+def _write(folder: Path, session: SessionReader) -> None:
     RecordedSession.write(folder, session)
 
 
@@ -127,7 +127,7 @@ def _show(folder: Path) -> Metadata:
     }
 
 
-def _images(session: Session) -> tuple[list[ShownImage], str]:
+def _images(session: SessionReader) -> tuple[list[ShownImage], str]:
     """Images of a session, and whether it can be played again."""
     # Rules are compiled, which takes seconds to import.
     from pipeline.play.recordings.replay import replay

@@ -14,7 +14,7 @@ from pipeline.play.recordings.quality import (
     quality_of,
     quality_problems,
 )
-from pipeline.play.recordings.reader import Session, open_session, session_files
+from pipeline.play.recordings.reader import SessionReader, open_session, session_files
 from pipeline.play.recordings.recovery import recover
 from pipeline.play.recordings.replay import Replay, end_of, replay
 from pipeline.play.recordings.simulated_play import planned_games, record_games
@@ -40,7 +40,7 @@ class RecordedSession:
     damage: str | None
 
     @classmethod
-    def of(cls, session: Session) -> RecordedSession:
+    def of(cls, session: SessionReader) -> RecordedSession:
         """What there is to say of a session."""
         outcome, damage = end_of(session), session.damage
         return cls(session.file, session.info.name, session.seconds, outcome, damage)

@@ -241,8 +241,12 @@ class SessionInfo(Record):
 
 
 def _no_session(error: Exception) -> RecordingError:
+    told = str(error)
+    if isinstance(error, ValidationError):
+        problem = error.errors()[0]
+        told = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
     return RecordingError(
-        f"What the session says of itself is damaged: {error}",
+        f"What the session says of itself is damaged: {told}",
         "Take another copy of the file, or remove it.",
     )
 

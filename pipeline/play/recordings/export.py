@@ -33,7 +33,7 @@ from pipeline.play.recordings.events import (
     ScoresEvent,
     StateEvent,
 )
-from pipeline.play.recordings.reader import Session
+from pipeline.play.recordings.reader import SessionReader
 from pipeline.play.recordings.replay import demonstration_of, known_after
 from pipeline.play.simulator.environments.episodes import (
     POINTS_A_REWARD,
@@ -69,7 +69,9 @@ TABLES: Mapping[str, Mapping[str, type]] = {
 """Columns of each table beside the time, with the type of their values."""
 
 
-def export_parquet(sessions: Sequence[Session], out: Path, report: Report = silent) -> list[Path]:
+def export_parquet(
+    sessions: Sequence[SessionReader], out: Path, report: Report = silent
+) -> list[Path]:
     """Write a folder for each session: `<table>.parquet` for each of `TABLES`, and session.json.
 
     Args:
@@ -93,7 +95,7 @@ def export_parquet(sessions: Sequence[Session], out: Path, report: Report = sile
     return written
 
 
-def export_minari(sessions: Sequence[Session], out: Path, report: Report = silent) -> Path:
+def export_minari(sessions: Sequence[SessionReader], out: Path, report: Report = silent) -> Path:
     """Write sessions of the simulator as one data set of Minari.
 
     Observations are `entities` (int16 [44, 12]) and `status` (int32 [4]) as of the environment,
@@ -147,7 +149,7 @@ def export_minari(sessions: Sequence[Session], out: Path, report: Report = silen
     return out
 
 
-def _tables(session: Session) -> Iterator[tuple[str, polars.DataFrame]]:
+def _tables(session: SessionReader) -> Iterator[tuple[str, polars.DataFrame]]:
     """Tables by name; all are there, those without events too."""
     import polars as pl
 
@@ -199,7 +201,7 @@ def _observation_space() -> spaces.Dict:
     )
 
 
-def _episode(session: Session, shown: Demonstration) -> dict[str, Any]:
+def _episode(session: SessionReader, shown: Demonstration) -> dict[str, Any]:
     """What an `EpisodeBuffer` of Minari holds: a step a tick, and one observation more."""
     steps = len(shown)
     entities, status = known_after(session, steps)

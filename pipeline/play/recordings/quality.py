@@ -19,7 +19,7 @@ from pipeline.play.recordings.events import (
     OutcomeEvent,
     Topic,
 )
-from pipeline.play.recordings.reader import Session
+from pipeline.play.recordings.reader import SessionReader
 
 OPENING = 30 * NANOSECONDS
 """Two sessions with the same events up to here are copies: times are exact to the nanosecond, and
@@ -64,11 +64,11 @@ class SessionQuality(Record):
     goals: dict[str, Share] = Field(description="Share of the time of each goal.")
     outcomes: dict[str, int] = Field(description="How many of each kind.")
     actors: dict[str, int] = Field(description="How many of the simulator's actions of each.")
-    deeds: int = Field(description="Clicks and keys of whoever is recorded.")
+    deeds: int = Field(description="Clicks and keys of the player that is recorded.")
     opening: str = Field(description="SHA-256 of the events of the first half minute.")
 
 
-def quality_of(session: Session) -> SessionQuality:
+def quality_of(session: SessionReader) -> SessionQuality:
     """Read a session and measure it.
 
     Raises:
@@ -165,7 +165,7 @@ def copies(openings: Mapping[str, str]) -> list[tuple[str, ...]]:
     return sorted(tuple(names) for names in groups.values() if len(names) > 1)
 
 
-def _expected(session: Session) -> Mapping[Topic, int]:
+def _expected(session: SessionReader) -> Mapping[Topic, int]:
     """Events of each channel that has some, or should have."""
     return {**dict.fromkeys(session.info.rates, 0), **session.counts}
 

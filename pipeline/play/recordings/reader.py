@@ -46,7 +46,7 @@ class ReadEvent(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Session:
+class SessionReader:
     """A session's file that was read once from beginning to end.
 
     Attributes:
@@ -78,7 +78,7 @@ class Session:
             RecordingError: as of `events`.
         """
         left = sum(self.counts.values())
-        for read in Reading(self.file).events(frozenset(topics or Topic)):
+        for read in EventStream(self.file).events(frozenset(topics or Topic)):
             if left == 0:
                 return
             left -= 1
@@ -89,7 +89,7 @@ class Session:
             )
 
 
-def open_session(file: Path) -> Session:
+def open_session(file: Path) -> SessionReader:
     """Read a session once: what it is of, whether it is whole, how much it holds.
 
     Args:
@@ -98,7 +98,7 @@ def open_session(file: Path) -> Session:
     Raises:
         RecordingError: it is no session, of another version of the schema, or has no event.
     """
-    reading = Reading(file)
+    reading = EventStream(file)
     last = max((read.time for read in reading.events(frozenset(Topic))), default=0)
     if reading.info is None:
         raise RecordingError(
@@ -110,7 +110,7 @@ def open_session(file: Path) -> Session:
             f"The session {file} is empty: {reading.damage or 'nothing happens in it'}.",
             "Remove it.",
         )
-    return Session(file, reading.info, reading.counts, last / 1e9, reading.damage)
+    return SessionReader(file, reading.info, reading.counts, last / 1e9, reading.damage)
 
 
 def session_files(folder: Path, *, unfinished: bool = False) -> list[Path]:
@@ -124,7 +124,7 @@ def session_files(folder: Path, *, unfinished: bool = False) -> list[Path]:
 
 
 @dataclass
-class Reading:
+class EventStream:
     """One way through a file, and what was found of it so far.
 
     Attributes:

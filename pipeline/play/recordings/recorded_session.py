@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.files import read_json, write_json
 from pipeline.play.recordings.events import RecordingError
 from pipeline.play.recordings.quality import SessionQuality, quality_of
-from pipeline.play.recordings.reader import Session, open_session
+from pipeline.play.recordings.reader import SessionReader, open_session
 
 SESSION_FILE = "session.mcap"
 QUALITY_FILE = "quality.json"
@@ -40,7 +40,7 @@ class RecordedSession:
         return cls(folder, read_json(folder / QUALITY_FILE, SessionQuality, _damaged))
 
     @classmethod
-    def write(cls, folder: Path, session: Session) -> RecordedSession:
+    def write(cls, folder: Path, session: SessionReader) -> RecordedSession:
         """Copy a session into an empty folder.
 
         Raises:
@@ -52,7 +52,7 @@ class RecordedSession:
         return cls(folder, quality)
 
     @property
-    def session(self) -> Session:
+    def session(self) -> SessionReader:
         """The session, read once.
 
         Raises:

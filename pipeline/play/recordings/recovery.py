@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.files import replacing
 from pipeline.play.recordings.events import RecordingError, Topic
-from pipeline.play.recordings.reader import Reading, Session, open_session
+from pipeline.play.recordings.reader import EventStream, SessionReader, open_session
 from pipeline.play.recordings.writer import (
     ENDING,
     PART_ENDING,
@@ -19,7 +19,7 @@ from pipeline.play.recordings.writer import (
 )
 
 
-def recover(part: Path) -> Session:
+def recover(part: Path) -> SessionReader:
     """Finish a session from the part that an interrupted recording has left.
 
     Returns:
@@ -53,7 +53,7 @@ def finish_part(part: Path, file: Path) -> None:
     Raises:
         RecordingError: the part holds no event, or the file cannot be written. The part stays.
     """
-    reading = Reading(part)
+    reading = EventStream(part)
     events = reading.events(frozenset(Topic))
     first = next(events, None)
     if first is None or reading.info is None:

@@ -23,7 +23,7 @@ from pipeline.play.recordings.events import (
     Topic,
     require_simulated,
 )
-from pipeline.play.recordings.reader import Session
+from pipeline.play.recordings.reader import SessionReader
 from pipeline.play.recordings.simulated_play import IDLE, state_digest
 from pipeline.play.simulator.games import Games
 from pipeline.play.simulator.observation import STATUS, Column
@@ -57,7 +57,7 @@ class Replay:
         return self.compared > 0 and self.differs_at is None
 
 
-def replay(session: Session) -> Replay:
+def replay(session: SessionReader) -> Replay:
     """Play a session again and compare its states.
 
     Raises:
@@ -78,7 +78,7 @@ def replay(session: Session) -> Replay:
     return Replay(ticks, compared, None)
 
 
-def states(session: Session) -> Iterator[Games]:
+def states(session: SessionReader) -> Iterator[Games]:
     """The one game of a session before each of its ticks, and after the last.
 
     Yields:
@@ -115,12 +115,12 @@ def states(session: Session) -> Iterator[Games]:
     yield games
 
 
-def whole_ticks(session: Session) -> int:
+def whole_ticks(session: SessionReader) -> int:
     """Ticks of which everything is recorded: those after which is said what is known then."""
     return min(max(0, session.counts[Topic.ENTITIES] - 1), MAX_TICKS)
 
 
-def end_of(session: Session) -> int | None:
+def end_of(session: SessionReader) -> int | None:
     """How the game ended for the player: 1 won, 0 neither, -1 lost; None if it has not."""
     for _time, event in session.events(Topic.OUTCOMES):
         if isinstance(event, OutcomeEvent) and event.kind == "end":
@@ -128,7 +128,7 @@ def end_of(session: Session) -> int | None:
     return None
 
 
-def demonstration_of(session: Session) -> Demonstration:
+def demonstration_of(session: SessionReader) -> Demonstration:
     """What is learned from a session: the same as of watching the game.
 
     Raises:
@@ -174,7 +174,7 @@ def demonstration_of(session: Session) -> Demonstration:
 
 
 def known_after(
-    session: Session, ticks: int
+    session: SessionReader, ticks: int
 ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
     """What the player knows after so many ticks, as a row of `Demonstration.entities`, `.status`.
 
@@ -207,7 +207,7 @@ def _fill(
 
 
 def _require_tick(
-    session: Session, tick: int, expected: int, event: EntitiesEvent, slots: int
+    session: SessionReader, tick: int, expected: int, event: EntitiesEvent, slots: int
 ) -> None:
     """See that no tick is missing, and that entities are those of the game."""
     numbers = [row[Column.ID] for row in event.rows]

@@ -17,7 +17,7 @@ from pipeline.play.recordings.events import (
     ScoresEvent,
     Topic,
 )
-from pipeline.play.recordings.reader import Session
+from pipeline.play.recordings.reader import SessionReader
 from pipeline.play.recordings.replay import states, whole_ticks
 from pipeline.play.simulator.rules import TICKS_A_SECOND
 from pipeline.play.simulator.scripted import Goal
@@ -61,7 +61,7 @@ class _Story:
     scores: list[tuple[int, int, int]] = field(default_factory=list)
 
 
-def timeline_svg(session: Session) -> str:
+def timeline_svg(session: SessionReader) -> str:
     """Goals, actions, outcomes and scores of a session over its time, as an SVG drawing."""
     story = _story_of(session)
     end = max(1, round(session.seconds * NANOSECONDS))
@@ -81,7 +81,7 @@ def timeline_svg(session: Session) -> str:
     )
 
 
-def frames_sheet(session: Session, count: int = FRAMES) -> bytes | None:
+def frames_sheet(session: SessionReader, count: int = FRAMES) -> bytes | None:
     """Frames of a session of the simulator, evenly spread, as the player sees them: a JPEG.
 
     They are drawn by the demo game's renderer from the game played again. Below each are time,
@@ -113,7 +113,7 @@ def frames_sheet(session: Session, count: int = FRAMES) -> bytes | None:
     return encode_jpeg(draw_sections([TileGroup(session.info.name, tuple(tiles))], COLUMNS))
 
 
-def _story_of(session: Session) -> _Story:
+def _story_of(session: SessionReader) -> _Story:
     story = _Story()
     wanted = (Topic.GOALS, Topic.MOUSE, Topic.KEYS, Topic.OUTCOMES, Topic.SCORES)
     for time, event in session.events(*wanted):
@@ -164,7 +164,7 @@ def _score_lines(story: _Story, end: int, at: _Place, top: int) -> Iterator[str]
     most = max((max(own, other) for _time, own, other in story.scores), default=0) or 1
     for column, (name, colour) in enumerate((("player", "#000000"), ("opponent", VERMILION))):
         yield _text(8, top + (column + 1) * ROW, name, colour)
-        steps, before = [], top + SCORES_HEIGHT
+        steps, before = list[str](), float(top + SCORES_HEIGHT)
         for time, *scores in (*story.scores, (end, *(story.scores or [(0, 0, 0)])[-1][1:])):
             height = round(top + SCORES_HEIGHT - (SCORES_HEIGHT - 10) * scores[column] / most, 1)
             steps.append(f"L{at(time)} {before}L{at(time)} {height}")

@@ -30,7 +30,7 @@ from pipeline.play.recordings.events import (
     RecordingError,
     Topic,
 )
-from pipeline.play.recordings.reader import Session, open_session
+from pipeline.play.recordings.reader import SessionReader, open_session
 from pipeline.play.recordings.recovery import recover
 from pipeline.play.simulator.observation import Column
 from resources.desktop.desktop_session import RecorderSettings
@@ -142,7 +142,7 @@ def desk(display, managed, tmp_path) -> Iterator[Desk]:
         yield Desk(display, managed, tmp_path, stack)
 
 
-def events_of(session: Session, topic: Topic, kind: type) -> list:
+def events_of(session: SessionReader, topic: Topic, kind: type) -> list:
     return [event for _time, event in session.events(topic) if isinstance(event, kind)]
 
 

@@ -20,7 +20,7 @@ from pipeline.play.recordings.events import (
     Topic,
 )
 from pipeline.play.recordings.export import TABLES, export_minari, export_parquet
-from pipeline.play.recordings.reader import Session, open_session
+from pipeline.play.recordings.reader import SessionReader, open_session
 from pipeline.play.recordings.replay import demonstration_of
 from pipeline.play.recordings.simulated_play import planned_games, record_games
 from pipeline.play.recordings.writer import SessionWriter
@@ -28,13 +28,13 @@ from pipeline.play.simulator.environments.episodes import to_actions
 
 
 @pytest.fixture(scope="module")
-def sessions(tmp_path_factory) -> list[Session]:
+def sessions(tmp_path_factory) -> list[SessionReader]:
     folder = tmp_path_factory.mktemp("sessions")
     games = planned_games("scripted_l2", "scripted_l5", (4, 5))
     return [open_session(file) for file in record_games(folder, games)]
 
 
-def small_session(folder: Path, name: str = "one") -> Session:
+def small_session(folder: Path, name: str = "one") -> SessionReader:
     with SessionWriter(folder, session_info(name)) as writer:
         for time, event in some_events():
             writer.write(time, event)

@@ -29,7 +29,7 @@ from pipeline.play.recordings.quality import (
     quality_of,
     quality_problems,
 )
-from pipeline.play.recordings.reader import Session, open_session
+from pipeline.play.recordings.reader import SessionReader, open_session
 from pipeline.play.recordings.session_images import GOALS, frames_sheet, timeline_svg
 from pipeline.play.recordings.simulated_play import planned_games, record_games
 from pipeline.play.recordings.writer import SessionWriter
@@ -64,7 +64,7 @@ def steady(
 
 def session_of(
     folder: Path, events: list[TimedEvent], name: str = "one", **info: object
-) -> Session:
+) -> SessionReader:
     with SessionWriter(folder, session_info(name, **info)) as writer:
         for time, event in events:
             writer.write(time, event)

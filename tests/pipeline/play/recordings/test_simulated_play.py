@@ -20,7 +20,7 @@ from pipeline.play.recordings.events import (
     StateEvent,
     Topic,
 )
-from pipeline.play.recordings.reader import Session, open_session
+from pipeline.play.recordings.reader import SessionReader, open_session
 from pipeline.play.recordings.recovery import recover
 from pipeline.play.recordings.replay import (
     demonstration_of,
@@ -38,7 +38,7 @@ PLAYER, OPPONENT, SEEDS = "scripted_l5", "scripted_l1", (8, 9)
 
 
 @pytest.fixture(scope="module")
-def sessions(tmp_path_factory) -> list[Session]:
+def sessions(tmp_path_factory) -> list[SessionReader]:
     folder = tmp_path_factory.mktemp("recorded")
     files = list(record_games(folder, planned_games(PLAYER, OPPONENT, SEEDS)))
     return [open_session(file) for file in files]
@@ -255,7 +255,7 @@ def _written(folder: Path, events, **changes) -> Path:
         return writer.finish()
 
 
-def _copied(session: Session, folder: Path, change) -> Session:
+def _copied(session: SessionReader, folder: Path, change) -> SessionReader:
     """A session with some of its events changed, or left out."""
     with SessionWriter(folder, session.info) as writer:
         for time, event in session.events():
