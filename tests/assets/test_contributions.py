@@ -40,6 +40,7 @@ from pipeline.games.pack import GamePack
 from resources.contributions.staging import StagingPlace
 from resources.defaults import Resources
 from resources.instance import open_instance
+from resources.object_store.base import ObjectStoreBusyError, ObjectStoreError
 from resources.object_store.folder import FolderStore
 from resources.paths import Paths
 
@@ -283,6 +284,48 @@ def test_who_sends_all_the_time_starves_nobody(watched: Watched) -> None:
     assert watched.tick() == []
     watched.rest()
     assert len(watched.tick()) == RUNS_A_TICK
+
+
+def test_who_cannot_be_listed_starves_nobody(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        send(watched.community, number)
+    listing = FolderStore.listing
+
+    def refuse(store: FolderStore, prefix: str = "", most: int | None = None) -> object:
+        if str(install(1)) in prefix:
+            raise ObjectStoreError("It cannot be listed.", "Look at it.")
+        return listing(store, prefix, most)
+
+    monkeypatch.setattr(FolderStore, "listing", refuse)
+    assert watched.tick() == [str(install(0))]
+    assert watched.tick() == [str(install(2))]
+    assert "It cannot be listed. Look at it." in watched.reason()
+    monkeypatch.undo()
+    assert watched.tick() == [str(install(1))]
+
+
+def test_a_store_that_wants_to_be_left_alone_is(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(watched.community, 1)
+    asked = []
+
+    def refuse(_store: FolderStore, prefix: str, _most: int) -> object:
+        asked.append(prefix)
+        raise ObjectStoreBusyError("Too many requests.", "Wait.", 10.0 if asked[1:] else 9e9)
+
+    monkeypatch.setattr(FolderStore, "folders", refuse)
+    assert "Too many requests. Wait." in watched.reason()
+    watched.now += contribution_sensor_module.MOST_PATIENCE - 1
+    assert watched.reason() == "Contributions are looked at again in 1 seconds."
+    assert len(asked) == 1
+    watched.now += 1
+    assert "Too many requests. Wait." in watched.reason()
+    monkeypatch.undo()
+    watched.now += 10
+    assert watched.tick() == [str(install(1))]
 
 
 def test_who_is_withdrawn_is_not_read(watched: Watched) -> None:

@@ -65,6 +65,9 @@ def test_the_page_shows_who_disagrees(crowd: Crowd) -> None:
     assert (page["accepted"], page["tentative"], page["contributors"]) == (3, 1, 5)
     assert f"| {install(5)} | 3 | 0 of 2 |" in str(page["agreement_by_contributor"])
     assert "| Iron Sword | Round Shield | 1 |" in str(page["confusions"])
+    assert "| icon | Iron Sword | 1 | 0 | 0 | 5 | 80% |" in str(page["agreement_by_label"])
+    for shown in ("![not settled]", "![least reliable contributors]"):
+        assert shown in str(page["preview"])
     assert page["next_to_decide"] == "outpost community disputes --game toy"
 
 
@@ -149,7 +152,11 @@ def test_a_withdrawn_install_has_no_vote_and_no_image(crowd: Crowd) -> None:
     votes = crowd.voted.content
     assert str(install(5)) not in votes.reliability
     assert str(install(5)) not in {who for one in votes.crops for who in one.contributors}
-    assert not crowd.make(KEYS.text_corrections).skipped
+    crowd.make(KEYS.text_corrections)
+    store = crowd.resources.artifacts.store
+    corrections = latest(crowd.instance, store, KEYS.text_corrections)
+    (reading,) = TextCorrections.open(corrections.path).content.readings
+    assert reading.votes == {"Knight": tuple(str(install(number)) for number in range(1, 5))}
 
 
 def test_a_damaged_list_of_decisions_is_not_taken_for_none(crowd: Crowd) -> None:

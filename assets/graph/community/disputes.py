@@ -136,7 +136,7 @@ def _disputed_crops(pack: GamePack) -> dg.AssetsDefinition:
         code_version=code,
         description="The images to decide next: those that votes have not settled, the disputed "
         "ones with most votes first, of equally many those nearest to a tie. None is in two "
-        "batches. Pushed to CVAT, they are seen by whoever may see its project.",
+        "batches. Pushed to CVAT, they are seen by all who may see its project.",
     )
     def disputed_crops(
         context: dg.AssetExecutionContext,

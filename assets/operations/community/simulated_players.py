@@ -85,8 +85,7 @@ def simulate(
         )
     if truth is not None:
         _require_writable(truth)
-    staging = resources.contributions.staging(GAME)
-    sink = _Sink(staging.store)
+    sink = _Sink(resources.contributions.store())
     found = simulate_contributions(sink.put, installs, seed, mix, habits, reporter())
     if truth is not None:
         _write_truth(truth, found)
@@ -97,7 +96,7 @@ def simulate(
         for kind in ContributorKind
         if kind in kinds
     )
-    return SimulationResult(staging.place, counts, sink.known, truth)
+    return SimulationResult(resources.contributions.staging(GAME).place, counts, sink.known, truth)
 
 
 class _Sink:

@@ -168,8 +168,8 @@ def test_a_clock_that_was_years_ahead_does_not_stop_uploads(player: Player) -> N
 
 def test_a_day_has_a_limit_over_restarts(player: Player) -> None:
     player.policy["most_a_day"] = 3
-    confirm(player.contributor(), *range(5))
-    for _ in range(3):
+    for some in (range(2), range(2, 5), ()):
+        confirm(player.contributor(), *some)
         player.contributor().upload_now()
         player.later()
     assert len(player.records) == 3

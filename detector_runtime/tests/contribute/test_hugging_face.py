@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 from doubles.contributing import Player, shot
 from doubles.hub import NAME, TOKEN, Repository, hub
 
+from detector_runtime.contribute.records import ContributionRecord
 from detector_runtime.contribute.stores.opening import open_contribution_store
 from detector_runtime.errors import ContributionStoreError
 
@@ -54,6 +57,25 @@ def test_another_players_commit_may_come_between(player: Player, repository: Rep
     repository.meanwhile = lambda: repository.commits.append(["another player's"])
     assert player.contributor().upload_now() == "sent"
     assert len(repository.commits) == 2
+
+
+def test_what_a_copy_of_the_folder_records_meanwhile_is_not_lost(
+    player: Player, repository: Repository
+) -> None:
+    confirm(player, 1)
+    player.contributor().upload_now()
+    (path,) = (path for path in repository.files if "jsonl" in path)
+    copied = ContributionRecord(
+        crop_sha256="a" * 64, name="Of the copy", slot="weapon", date=date(2026, 3, 8)
+    )
+    content = repository.files[path] + copied.model_dump_json().encode() + b"\n"
+    line = {"path": path, "content": base64.b64encode(content).decode()}
+    player.later()
+    confirm(player, 2)
+    repository.meanwhile = lambda: repository.commit([{"key": "file", "value": line}])
+    assert player.contributor().upload_now() == "sent"
+    assert repository.files[path].count(b"Iron Sword") == 2
+    assert b"Of the copy" in repository.files[path]
 
 
 def test_a_limit_of_the_hub_is_kept(player: Player, repository: Repository) -> None:

@@ -170,8 +170,9 @@ def test_a_model_of_one_s_own_is_used_until_a_published_one_is_newer(
     updating().check(now=True)
     assert updating().use(own).name == "blocks-community mine"
     publish(publisher, screens=False)
-    result = updating(own_models="replace older").check(now=True)
     with following(watch=False) as community:
+        result = community._updater.check(now=True)
+        community.look_for_another_model()
         if trained == "before":
             assert (result.outcome, name_of(community)) == ("updated", "Red Gem")
         else:

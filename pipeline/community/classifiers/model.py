@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.community.classifiers.answers import ClassifierModelError, ask
@@ -151,8 +153,11 @@ class ClassifierModel(JobFiles):
         meta = _meta_of(spec, outputs, data)
         write_json(folder / META_FILE, meta.model_dump(mode="json"))
         manifest = _manifest_of(data)
+        if previous is not None and meta.weights == "previous":
+            manifest = manifest.after(previous.manifest)
         write_json(folder / MANIFEST_FILE, manifest.model_dump(mode="json"))
-        evaluation, sheet = _evaluate(folder / ONNX_FILE, spec, data, previous)
+        rows = _rows_that_judge(data, manifest)
+        evaluation, sheet = _evaluate(folder / ONNX_FILE, spec, (data, rows), previous)
         write_json(folder / SCORES_FILE, evaluation.model_dump(mode="json"))
         if sheet is not None:
             (folder / SHEET_FILE).write_bytes(sheet)
@@ -237,11 +242,22 @@ LEARNED = ("train", "validation")
 """Subsets from which a classifier has learned something, if only when to stop."""
 
 
+def _rows_that_judge(data: ClassifierData, manifest: TrainingManifest) -> NDArray[np.int64]:
+    """Indices of the images that judge, without those that the weights before it had learned from:
+    contributors change sides now and then."""
+    learned, examples = set(manifest.trained), data.selection.examples
+    rows = [row for row in data.rows("test") if examples[row].sha256 not in learned]
+    return np.array(rows, dtype=np.int64)
+
+
 def _evaluate(
-    model: Path, spec: ClassifierSpec, data: ClassifierData, previous: ClassifierModel | None
+    model: Path,
+    spec: ClassifierSpec,
+    judging: tuple[ClassifierData, NDArray[np.int64]],
+    previous: ClassifierModel | None,
 ) -> tuple[ClassifierEvaluation, bytes | None]:
     """How good it is, alone and beside the one before it, and the sheet of its mistakes."""
-    rows = data.rows("test")
+    data, rows = judging
     examples = [data.selection.examples[row] for row in rows]
     answers = ask(model, data.pixels[rows])
     if answers.classes != spec.classes:

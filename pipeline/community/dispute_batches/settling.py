@@ -138,7 +138,7 @@ def _read(
         return SettledCrop(sha256=crop.sha256, outcome="not in CVAT")
     if not tags.is_finished:
         return SettledCrop(sha256=crop.sha256, outcome="not finished")
-    # Whoever adds the right tag need not remove the preset one.
+    # People who add the right tag need not remove the preset one.
     given = sorted(set(tags.given or tags.preset))
     if not given:
         return SettledCrop(sha256=crop.sha256, outcome="no tag")

@@ -102,6 +102,16 @@ def test_a_valid_text_without_its_spaces_is_corrected_to_nothing_else() -> None:
     assert corrections(count(*crowd)) == {("ship_type", "LightFrigate"): "Light Frigate"}
 
 
+@pytest.mark.parametrize("valid", [("Tier 4", "Tier4"), ("Tier4", "Tier 4")])
+def test_of_two_valid_texts_with_the_same_letters_neither_is_corrected(
+    valid: tuple[str, str],
+) -> None:
+    other = dict(zip(valid, reversed(valid), strict=True))
+    sent = [read(who, raw, name) for who in "abc" for raw, name in other.items()]
+    votes = count_text_votes(sent, {"ship_type": valid}, TextVotingRules())
+    assert corrections(votes) == {}
+
+
 def test_what_is_not_valid_never_comes_out() -> None:
     assert count(*(read(who, "Xebcc", "Hacked") for who in "abcdefgh")) == ()
 

@@ -1,4 +1,4 @@
-"""Installs and files as they are listed, in a folder and on a real S3 server."""
+"""Installs and files as they are listed: a folder, a real S3 server, a double of the hub."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from doubles import hub
 from doubles.contributions import INSTALL, Uploads, image_file
 from doubles.s3_server import s3_server
 
@@ -22,7 +23,7 @@ from resources.paths import Paths
 OTHER = UUID("00000000-0000-4000-8000-000000000002")
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", "bucket", "hub"])
 def staging(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[StagingPlace, Uploads]]:
@@ -36,6 +37,16 @@ def staging(
     if request.param == "folder":
         monkeypatch.setenv("OUTPOST_CONTRIBUTIONS", str(tmp_path))
         yield contributions.staging("toy"), uploads
+        return
+    if request.param == "hub":
+        with hub.hub() as (url, repository):
+            monkeypatch.setenv("HF_ENDPOINT", url)
+            monkeypatch.setenv("HF_TOKEN", hub.TOKEN)
+            for path, content in uploads.whole.items():
+                repository.files[f"deep/toy/staging/{INSTALL}/{path}"] = content
+            repository.files["deep/toy/staging/nobody/file"] = b"x"
+            monkeypatch.setenv("OUTPOST_CONTRIBUTIONS", f"hf://datasets/{hub.NAME}/deep/")
+            yield contributions.staging("toy"), uploads
         return
     with s3_server() as server:
         for name, value in server.environment.items():

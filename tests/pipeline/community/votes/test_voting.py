@@ -273,6 +273,22 @@ def test_the_quorum_is_a_setting(quorum: int) -> None:
     assert status == ("accepted" if quorum == 1 else "tentative")
 
 
+@pytest.mark.parametrize(("quorum", "status"), [(2, "accepted"), (3, "disputed")])
+def test_the_quorum_counts_those_who_give_the_label(quorum: int, status: str) -> None:
+    """Two who are always right are sure enough against one who never is, and no third one."""
+    looks = range(0, 160, 40)
+    right = [(look, f"Icon {look}") for look in looks]
+    votes = voted(
+        *(sent(who, *right, (AXE, "Axe")) for who in "ab"),
+        *(sent(who, *right) for who in "cdef"),
+        sent("h", *((look, "Hacked") for look in looks), (AXE, "Sword")),
+        rules=VotingRules(quorum=quorum),
+    )
+    states = {crop.label: crop.status for crop in votes.crops}
+    assert states.pop("Axe") == status
+    assert states == {label: "accepted" for _, label in right}
+
+
 def screens(who: str, *shown: tuple[int, str]) -> Contributions:
     """Screens by their layout and type; no two look alike enough to be one group."""
     crops = tuple(

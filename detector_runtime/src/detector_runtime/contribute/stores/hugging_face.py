@@ -186,7 +186,7 @@ class ContributionRepository:
                 if status == 429
                 else f"Check the name of the repository, and what the token in {TOKEN_VARIABLE} "
                 "may do.",
-                _seconds(error.response.headers.get("Retry-After", "")),
+                seconds_to_wait(error.response.headers),
             ) from error
         except (httpx2.HTTPError, OSError, ValueError) as error:
             raise ContributionStoreError(
@@ -218,8 +218,19 @@ def _is(found: Any, tag: str | None) -> bool:
     return bool((found.lfs.sha256 == large) if is_large else (found.blob_id == blob))
 
 
-def _seconds(header: str) -> float:
-    return float(header) if header.isdecimal() else 0.0
+def seconds_to_wait(headers: Mapping[str, str]) -> float:
+    """How long the hub asks to be left alone, by `RateLimit` or else by `Retry-After`; 0 where it
+    does not say.
+
+    Source: https://huggingface.co/docs/hub/rate-limits
+    """
+    from huggingface_hub.utils import parse_ratelimit_headers
+
+    limit = parse_ratelimit_headers(headers)
+    if limit is not None and limit.remaining == 0:
+        return float(limit.reset_in_seconds)
+    asked = headers.get("Retry-After", "")
+    return float(asked) if asked.isdecimal() else 0.0
 
 
 def _quoted(said: object) -> str:
