@@ -77,6 +77,9 @@ class MouseEvent(Record):
     button: Literal["left", "right", "middle"] | None = None
     x: Int16 = Field(description="Pixels from the screen's left edge.")
     y: Int16 = Field(description="Pixels from its upper edge.")
+    notches: Int16 | None = Field(
+        None, description="That the wheel was turned away from the hand; less than 0 towards it."
+    )
     entity: Entity | None = Field(None, description="The entity that is meant, by its id.")
     map_x: Int32 | None = Field(
         None, description="Pixels of the map from where the entity is known to be; else a place."
