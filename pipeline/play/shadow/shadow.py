@@ -85,14 +85,15 @@ class Shadow:
         context = multiprocessing.get_context("spawn")
         heard, ticks = context.Pipe(duplex=False)
         news, told = context.Pipe(duplex=False)
-        process = context.Process(target=run_trainer, args=(task, heard, told), daemon=True)
+        process = context.Process(target=run_trainer, args=(heard, told), daemon=True)
         process.start()
         heard.close()
         told.close()
         shadow = cls(process, networks, on_learned)
         threading.Thread(target=shadow._listen, args=(news, task), daemon=True).start()
+        # Not with the arguments: to start a process waits for ever where it dies over large ones.
+        threading.Thread(target=shadow._send, args=(ticks, task), daemon=True).start()
         shadow._ready.wait()
-        threading.Thread(target=shadow._send, args=(ticks,), daemon=True).start()
         return shadow
 
     def watch(self, tick: Tick, *, patient: bool = False) -> None:
@@ -145,9 +146,10 @@ class Shadow:
     ) -> None:
         self.close(600.0 if kind is None else 0.0)
 
-    def _send(self, ticks: Connection) -> None:
-        """Send what waits, and an empty list at the end; waits itself while the trainer trains."""
+    def _send(self, ticks: Connection, task: TrainerTask) -> None:
+        """Send the task, what waits, and an empty list at the end; waits while the trainer does."""
         try:
+            ticks.send(task)
             while not self._is_over.is_set():
                 is_ended = self._is_ended
                 count = min(AT_ONCE, len(self._waiting))

@@ -67,13 +67,13 @@ class Finished:
     """All that was watched has been learned from."""
 
 
-def run_trainer(task: TrainerTask, ticks: Connection, news: Connection) -> None:
-    """Learn from lists of ticks until an empty one comes; to be the target of a process."""
+def run_trainer(ticks: Connection, news: Connection) -> None:
+    """Learn by a task from the lists of ticks after it, to an empty one; target of a process."""
     end_with_parent()
     if hasattr(os, "nice"):
         os.nice(POLITENESS)
     try:
-        _learn(task, ticks, news)
+        _learn(ticks.recv(), ticks, news)
         news.send(Finished())
     except OutpostError as error:
         news.send(Failed(error.problem, error.fix))
