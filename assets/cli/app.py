@@ -20,7 +20,7 @@ from assets.cli.commands.cvat import cvat_app
 from assets.cli.commands.deploy import deploy_app
 from assets.cli.commands.gpu import gpu_app
 from assets.cli.commands.lineage import audit, reproduce
-from assets.cli.commands.play import cloning
+from assets.cli.commands.play import cloning, correcting
 from assets.cli.commands.play.playing import play_app
 from assets.cli.commands.releases import release_app
 from assets.cli.commands.simulation import simulate
@@ -58,6 +58,7 @@ app.add_typer(community_app, name="community")
 app.add_typer(play_app, name="play")
 play_app.command()(cloning.clone)
 play_app.command()(cloning.evaluate)
+play_app.command()(correcting.correct)
 community_app.command()(simulate)
 
 

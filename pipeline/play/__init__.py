@@ -1,6 +1,7 @@
 """Playing: a world with rules, and what plays in it.
 
 Read `simulator` (the built-in game's rules, players by script, environments to learn in), then
-`demonstrations` (play as something to learn from) and `policies` (what learns from it). What finds
-things in screenshots does not belong here, and imports nothing of it.
+`demonstrations` (play as something to learn from), `policies` (what learns from it) and
+`corrections` (a policy that makes mistakes, and learns from those who see them). What finds things
+in screenshots does not belong here, and imports nothing of it.
 """
