@@ -13,11 +13,10 @@ from detector_runtime.policies.networks import PolicyNetworks
 from detector_runtime.policies.player import STRATEGIST_TICKS, PolicyPlayer
 
 from pipeline.play.corrections.correctors import Corrector
-from pipeline.play.corrections.lines import Correction, states_of
+from pipeline.play.corrections.lines import GOALS, Correction, states_of
 from pipeline.play.policies.examples import UNLABELLED, Examples, joined
 from pipeline.play.policies.judging import PlayedGames, play_policies
 from pipeline.play.simulator.rules import ACTION_SIZE
-from pipeline.play.simulator.scripted import Goal
 from pipeline.progress import Report, silent, track
 
 
@@ -77,7 +76,7 @@ def correct_moments(
     """Ask about each moment in turn; a correction is there as soon as it is made."""
     states = track(states_of(moments), len(moments), "ask for corrections", report)
     for state, goal in zip(states, moments.goals.tolist(), strict=True):
-        action = Goal(goal).name
+        action = GOALS[goal]
         objection = corrector.correct(state, action)
         if objection is not None:
             yield Correction(

@@ -35,6 +35,7 @@ from pipeline.play.corrections.fine_tuning import (
     fine_tune,
 )
 from pipeline.play.corrections.lines import (
+    GOALS,
     Correction,
     CorrectionsError,
     GoalName,
@@ -43,14 +44,13 @@ from pipeline.play.corrections.lines import (
     write_lines,
 )
 from pipeline.play.corrections.situations import situations_of
-from pipeline.play.corrections.sorting import Sorted, SortedLines, sort_corrections
+from pipeline.play.corrections.sorting import Alike, Sorted, SortedLines, sort_corrections
 from pipeline.play.policies.checkpoints import BEST, PolicyCheckpoint, file_of, read_checkpoint
 from pipeline.play.policies.cloning import ClonedPolicies
 from pipeline.play.policies.examples import Examples
 from pipeline.play.policies.judging import Mean, lead_of
 from pipeline.play.policies.onnx_files import export_policy, onnx_file
 from pipeline.play.policies.training import network_of
-from pipeline.play.simulator.scripted import Goal
 from pipeline.progress import Progress, Report, silent
 from pipeline.training.curves import COLOURS, Curve, CurvePanel, draw_panels
 
@@ -130,10 +130,10 @@ def correct_policies(
     networks = PolicyNetworks.load(folder)
     old = read_checkpoint(file_of(folder / "strategist", BEST), "strategist")
     _check_places(out, written, play)
-    given = None if isinstance(source, Corrector) else load_corrections(source)
+    given = [] if isinstance(source, Corrector) else load_corrections(source)
     to_correct, to_compare = play.seeds()
     watched = watch_policies(networks, play.opponent, to_correct, report)
-    if given is None:
+    if isinstance(source, Corrector):
         given = _collected(watched.moments, source, written, report)
     chosen = sort_corrections(given, settings.least_confidence)
     if not chosen.corrections:
@@ -254,8 +254,8 @@ def _lesson(chosen: Sorted, moments: Examples) -> CorrectionLesson:
     return CorrectionLesson(corrected, confidences, moments.rows(others))
 
 
-def _alike(moments: Examples) -> list[tuple[tuple[int, ...], str]]:
-    goals = [Goal(goal).name for goal in moments.goals.tolist()]
+def _alike(moments: Examples) -> list[Alike]:
+    goals = [GOALS[goal] for goal in moments.goals.tolist()]
     return [*zip(situations_of(moments).keys(), goals, strict=True)]
 
 

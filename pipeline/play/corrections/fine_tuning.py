@@ -31,7 +31,7 @@ class FineTuneSettings(Record):
 
     steps: int = Field(400, ge=MEASUREMENTS, le=100_000)
     batch: int = Field(64, ge=1, le=4096, description="Corrections, and other moments, of a step.")
-    learning_rate: float = Field(5e-4, gt=0, le=1)
+    learning_rate: float = Field(1e-3, gt=0, le=1)
     warm_up: float = Field(0.05, ge=0, le=1, description="Share of steps in which the rate rises.")
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     kl_weight: float = Field(1.0, ge=0, description="Of staying as it was, beside corrections.")

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import numpy as np
 from detector_runtime.policies.known import COLUMNS, LONG_AGO, MAP_SIDE, NO_TARGET, Deeds
@@ -27,6 +27,8 @@ from pipeline.play.simulator.rules import Act, Key, Kind, Order
 from pipeline.play.simulator.scripted import Goal
 
 GoalName = Literal["FIGHT", "LOOT", "FLEE", "EXPLORE", "CAUTIOUS"]
+GOALS: tuple[GoalName, ...] = get_args(GoalName)
+"""By number, as `scripted.Goal`."""
 KindName = Literal[
     "WORKER", "SWORDSMAN", "SPEARMAN", "RIDER", "WARSHIP", "KEEP", "GOLD_MINE", "BERRY_BUSH",
     "SHEEP",
@@ -180,6 +182,31 @@ def written(correction: Correction) -> str:
     return json.dumps(correction.model_dump(mode="json"), separators=(",", ":")) + "\n"
 
 
+def write_lines(file: Path, corrections: Iterable[Correction]) -> int:
+    """Append corrections as they come, each at once: what is there when this is stopped stays.
+
+    Returns:
+        How many.
+
+    Raises:
+        CorrectionsError: the file cannot be written.
+    """
+    count = 0
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8", newline="\n") as stream:
+            for correction in corrections:
+                stream.write(written(correction))
+                stream.flush()
+                count += 1
+    except OSError as error:
+        raise CorrectionsError(
+            f"The corrections cannot be written to {file}: {error}",
+            "Name a file in a folder that you may write to.",
+        ) from error
+    return count
+
+
 def states_of(moments: Examples) -> Iterator[State]:
     """What was known in each of some moments."""
     deeds = moments.deeds
@@ -298,28 +325,3 @@ def _numbers(entity: KnownEntity) -> tuple[int, ...]:
 
 def _name(kind: Any, value: int) -> Any:
     return kind(value).name
-
-
-def write_lines(file: Path, corrections: Iterable[Correction]) -> int:
-    """Append corrections as they come, each at once: what is there when this is stopped stays.
-
-    Returns:
-        How many.
-
-    Raises:
-        CorrectionsError: the file cannot be written.
-    """
-    count = 0
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a", encoding="utf-8", newline="\n") as stream:
-            for correction in corrections:
-                stream.write(written(correction))
-                stream.flush()
-                count += 1
-    except OSError as error:
-        raise CorrectionsError(
-            f"The corrections cannot be written to {file}: {error}",
-            "Name a file in a folder that you may write to.",
-        ) from error
-    return count

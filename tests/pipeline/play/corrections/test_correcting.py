@@ -100,13 +100,13 @@ def test_corrections_are_learned_and_the_rest_stays(moments: Examples) -> None:
     network = fresh()
     lesson = lesson_of(moments)
     before = goals_of(network, lesson.others)
-    settings = FineTuneSettings(steps=80, batch=32, learning_rate=1e-2)
+    settings = FineTuneSettings(steps=50, batch=32, learning_rate=1e-2)
     steps: list[tuple[int, int]] = []
     history = fine_tune(network, lesson, settings, lambda done, total: steps.append((done, total)))
     assert (goals_of(network, lesson.corrected) == Goal.CAUTIOUS).mean() > 0.9
     assert (goals_of(network, lesson.others) == before).mean() > 0.9
-    assert steps[-1] == (80, 80)
-    assert [one.step for one in history[:2]] == [0, 4]
+    assert steps[-1] == (50, 50)
+    assert [one.step for one in history[:2]] == [0, 3]
     assert len(history) == 21
     assert history[0].divergence == 0
     assert history[0].kept == 1
