@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from assets.automation.contribution_sensor import contribution_sensor
+from assets.automation.dispute_sensor import dispute_sensor
 from assets.automation.export_sensor import export_sensor
 from assets.automation.gpu_reaper import gpu_reaper
 from assets.automation.jobs import (
@@ -26,6 +27,7 @@ from assets.graph.annotations import annotation_assets
 from assets.graph.community.classifiers import classifier_assets
 from assets.graph.community.community_model import community_model_assets
 from assets.graph.community.contributions import contribution_assets
+from assets.graph.community.disputes import dispute_assets
 from assets.graph.community.votes import vote_assets
 from assets.graph.cvat_tasks import cvat_task_assets
 from assets.graph.evaluation import evaluation_assets
@@ -85,6 +87,7 @@ def build_definitions(
             *release_assets(pack, publishes=publishes),
             *contribution_assets(pack),
             *vote_assets(pack),
+            *dispute_assets(pack),
             *community_model_assets(pack, publishes=publishes),
         ],
         asset_checks=asset_checks(pack),
@@ -100,7 +103,7 @@ def build_definitions(
 
 
 def _community_sensors(pack: GamePack) -> list[dg.SensorDefinition]:
-    return [] if pack.community is None else [contribution_sensor(pack)]
+    return [] if pack.community is None else [contribution_sensor(pack), dispute_sensor(pack)]
 
 
 @dg.definitions

@@ -98,7 +98,14 @@ def outcomes_of(updater: Updater) -> Outcomes:
 
 
 def table(found: Mapping[str, Outcomes]) -> str:
-    """Attacks, then what users meet; a case that one knows nothing of is not offered."""
+    """Attacks, then what users meet; a case that one knows nothing of is not offered.
+
+    Raises:
+        ValueError: a case has no row, as where its name is spelt otherwise here.
+    """
+    odd = {case for outcomes in found.values() for case in outcomes} - {*ATTACKS, *PLAYERS}
+    if odd:
+        raise ValueError(f"Cases that no row is for: {', '.join(sorted(odd))}.")
     rows = []
     for cases, head in ((ATTACKS, "what a server sends"), (PLAYERS, "what users meet")):
         rows += ["", f"| {head} | {' | '.join(one.name for one in UPDATERS)} |"]

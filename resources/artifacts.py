@@ -37,7 +37,7 @@ from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion, Provenance, asset_name
 from pipeline.release.lineage.signed_records import SignatureState, signature_state
 from resources.files import last_touched, remove_tree, size_of
-from resources.keys.record_keys import RecordKeys
+from resources.keys.record_keys import RecordKeyError, RecordKeys
 from resources.local_artifacts.dropping import bytes_of, copies_of, drop_least_used, opened_now
 from resources.local_artifacts.in_use import filling, use
 from resources.object_store.base import ObjectStoreError
@@ -219,9 +219,11 @@ class ArtifactStore:
             return False
         artifact = self._artifact(record.version)
         try:
-            if self.remote.holds(record) and about_to_report:
+            is_there = self.remote.holds(record)
+            if is_there and about_to_report:
                 self.remote.announce_use(record.data_version, self.report)
-            if self.remote.holds(record):
+                is_there = self.remote.holds(record)  # who was removing it has ended by now
+            if is_there:
                 return False
             self.remote.upload(record, artifact.path, artifact.manifest, self.report)
         except ObjectStoreError as error:
@@ -279,7 +281,11 @@ class ArtifactStore:
         return artifact
 
     def _used(self, version: ArtifactVersion) -> Artifact:
-        """A version, here or not, which nobody drops as long as this process lives."""
+        """A version, here or not, which nobody drops as long as this process lives.
+
+        It is said without an object store too: a process that has one, and a limit, may drop what
+        lies here, and this one could not fetch it again.
+        """
         artifact = self._artifact(version)
         with _disk_errors_explained(self.root):
             use(self.root, artifact.home)
@@ -301,9 +307,7 @@ class ArtifactStore:
             manifest = _parsed(home / "manifest.json", Manifest)
             if manifest is None:
                 return False
-            version = self._version_in(home, manifest)
-            read = (_read_record(file) for file in self._record_files(version))
-            records = tuple(r for r in read if r and r.version == version)
+            records = self._records_here(self._version_in(home, manifest))
             return bool(records) and remote.holds_whole(records, block_sizes())
 
         # What cannot be dropped for now, as without a network, is dropped another time.
@@ -362,8 +366,7 @@ class ArtifactStore:
         What was changed is named by `problems_of`. The object store is asked where there is none
         here.
         """
-        records = (self._believed(file) for file in self._record_files(version))
-        found = tuple(r for r in records if r and r.version == version)
+        found = [r for r in self._records_here(version) if not self._is_forged(r)]
         return tuple(
             sorted(found or self._keep_records(version), key=lambda record: record.made_at)
         )
@@ -419,18 +422,17 @@ class ArtifactStore:
         record here is.
         """
         claims = {file: _parsed(file, Provenance) for file in self._record_files(version)}
-        concerned = [
-            file
+        concerned = {
+            file: claim
             for file, claim in claims.items()
             if claim is None or claim.data_version == version.data_version
-        ]
-        for file in concerned:
-            record = _read_record(file)
-            if record is None:
+        }
+        for file, claim in concerned.items():
+            if claim is None or not _is_filed_in(file, claim):
                 yield f"{file}: the record was changed after the build"
-            elif record.version != version:
-                yield f"{file}: the record is that of {record.version}"
-            elif self._is_forged(record):
+            elif claim.version != version:
+                yield f"{file}: the record is that of {claim.version}"
+            elif self._is_forged(claim):
                 yield f"{file}: {_WRONG_SIGNATURE}"
         if self.remote is not None and not concerned:
             for record in self.remote.records_of(version.data_version):
@@ -499,19 +501,20 @@ class ArtifactStore:
         """
         for removal in removals:
             remove_tree(removal.path)
-        with suppress(ObjectStoreError):  # then nobody can say which records are of use
-            self._remove_records(self.remote.versions() if self.remote else set())
+        with suppress(ObjectStoreError, RecordKeyError):  # nobody can say which records are of use
+            self._remove_records()
         for home in self._homes():
             _protect(home)
 
-    def _remove_records(self, elsewhere: set[str]) -> None:
-        """Those of versions that are neither here nor among these data versions."""
+    def _remove_records(self) -> None:
+        """Those of versions that are neither here nor in the object store."""
+        elsewhere = cache(self.remote.versions if self.remote else set[str])
         for file in self.root.glob("*/*/builds/*.json"):
-            record = _parsed(file, Provenance)
-            # One that cannot be read may be another version's, of an artifact that is in use.
-            if record is None or record.data_version in elsewhere:
+            record = _read_record(file)
+            # One that was changed may be another version's, of an artifact that is in use.
+            if record is None or self._artifact(record.version).home.exists():
                 continue
-            if not self._artifact(record.version).home.exists():
+            if record.data_version not in elsewhere() and not self._is_forged(record):
                 file.unlink()
 
     def _artifact(self, version: ArtifactVersion) -> Artifact:
@@ -541,6 +544,11 @@ class ArtifactStore:
         """The records of all versions of an asset or partition."""
         folder = self._asset_folder(version.asset, version.partition)
         return sorted(folder.glob("builds/*.json"))
+
+    def _records_here(self, version: ArtifactVersion) -> tuple[Provenance, ...]:
+        """What is recorded on this machine of a version, whoever has signed it."""
+        read = (_read_record(file) for file in self._record_files(version))
+        return tuple(r for r in read if r and r.version == version)
 
     def _version_in(self, home: Path, manifest: Manifest) -> ArtifactVersion:
         """The version that a directory holds, or should hold if its manifest was changed."""
@@ -625,7 +633,11 @@ def _is_young(home: Path) -> bool:
 def _read_record(file: Path) -> Provenance | None:
     """A record that is filed under the key of its own recipe; any other was changed."""
     record = _parsed(file, Provenance)
-    return record if record is not None and record.recipe.input_key == file.stem else None
+    return record if record is not None and _is_filed_in(file, record) else None
+
+
+def _is_filed_in(file: Path, record: Provenance) -> bool:
+    return record.recipe.input_key == file.stem
 
 
 def _parsed(file: Path, kind: type[Parsed]) -> Parsed | None:

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from doubles.artifacts import write_export_reports
+from doubles.classifier_models import finished_job
 from doubles.community_releases import community_version
 from doubles.exports import write_export
-from doubles.icons import finished_job, write_voted_crops
+from doubles.icons import write_voted_crops
 from doubles.models import export_metadata, write_detector
 from doubles.prelabels import prelabelled, write_annotation_batch
 from doubles.sprites import write_library
@@ -34,6 +35,13 @@ from pipeline.annotation.tasks.pushed_tasks import PushedTask, PushedTasks
 from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.community.classifiers.dataset import RULES, read_images, select_images
 from pipeline.community.classifiers.model import ClassifierModel
+from pipeline.community.dispute_batches.choosing import Excluded, choose_disputes
+from pipeline.community.dispute_batches.dispute_batch import DisputeBatch
+from pipeline.community.dispute_batches.settled_disputes import (
+    SettledContent,
+    SettledCrop,
+    SettledDisputes,
+)
 from pipeline.community.text_corrections import TextCorrections
 from pipeline.community.text_votes import TextVotes
 from pipeline.community.voted_crops import CropMember, VotedCrop, VotedCrops, Votes
@@ -277,7 +285,9 @@ KINDS = {
             "pipeline/community/classifiers/classifier_program/constants.py": frozenset(
                 {"model.onnx", "weights.safetensors"}
             ),
-            "pipeline/jobs/program/constants.py": frozenset({"job.json", "metrics.jsonl"}),
+            "pipeline/jobs/program/constants.py": frozenset(
+                {"job.json", "program.pyz", "metrics.jsonl", "environment.json"}
+            ),
             # Travels alone.
             "resources/gpu/hosts/agent.py": frozenset({"metrics.jsonl"}),
         },
@@ -287,6 +297,22 @@ KINDS = {
         "voted_crops",
         ("votes.json",),
         {"pipeline/community/voted_crops.py": frozenset({"votes.json"})},
+    ),
+    "disputed_crops": Kind(
+        DisputeBatch.open,
+        "disputed_crops",
+        ("disputed_crops.json",),
+        {"pipeline/community/dispute_batches/dispute_batch.py": frozenset({"disputed_crops.json"})},
+    ),
+    "settled_disputes": Kind(
+        SettledDisputes.open,
+        "settled_disputes",
+        ("settled_disputes.json",),
+        {
+            "pipeline/community/dispute_batches/settled_disputes.py": frozenset(
+                {"settled_disputes.json"}
+            )
+        },
     ),
     "text_corrections": Kind(
         TextCorrections.open,
@@ -402,6 +428,12 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
     files = {member.sha256: next((batch.folder / "images").rglob("*.png"))}
     counted = Votes(crops=(house,), reliability={"a": 0.9, "b": 0.9})
     yield "voted_crops", VotedCrops.write(home / "voted_crops", counted, files)
+    doubted = house.model_copy(update={"status": "disputed"})
+    asked = choose_disputes(Votes(crops=(doubted,)), Excluded(), most=1)
+    yield "disputed_crops", DisputeBatch.write(home / "disputed_crops", asked, files)
+    became = SettledCrop(sha256="a" * 64, outcome="decided", label="house", tag="house")
+    content = SettledContent(url="https://example.org/tasks/7", crops=(became,))
+    yield "settled_disputes", SettledDisputes.write(home / "settled_disputes", content)
     reading = TextVotes(
         slot="title", raw="Hause", votes={"House": ("a", "b")}, text="House", outcome="corrected"
     )

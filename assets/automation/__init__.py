@@ -1,5 +1,5 @@
 """What starts runs by itself: sensors of exports and contributions, the GPU reaper, jobs.
 
-Read `jobs`, `export_sensor`, `retraining`, `contribution_sensor`, `gpu_reaper`. What a run then
-makes is `graph`.
+Read `jobs`, `export_sensor`, `retraining`, `contribution_sensor`, `dispute_sensor`, `gpu_reaper`.
+What a run then makes is `graph`.
 """

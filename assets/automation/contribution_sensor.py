@@ -3,9 +3,10 @@
 A tick looks at some installs, in a circle: at each with one listing, whose digest changes when a
 file comes or goes. No image is read for that. What has changed is read by a run of `staged_crops`,
 for each install at most every half an hour, and a few in each tick: however much one install sends,
-the others have their turn. An install that is not listed any more has removed what it sent; a run
-takes note of it, and the install is forgotten here. One whose partition somebody has deleted is
-read again: `outpost community withdraw` is what leaves an install out.
+the others have their turn; so they have where one cannot be listed. An install that is not listed
+any more has removed what it sent; a run takes note of it, and the install is forgotten here. One
+whose partition somebody has deleted is read again: `outpost community withdraw` is what leaves an
+install out.
 """
 
 import time
@@ -23,7 +24,7 @@ from pipeline.community.receiving.staged_files import stamp_of
 from pipeline.games.pack import GamePack
 from resources.contributions import Contributions
 from resources.contributions.staging import StagedInstalls, StagingPlace
-from resources.object_store.base import ObjectStoreError
+from resources.object_store.base import ObjectStoreBusyError, ObjectStoreError
 
 REQUEST_TAG = "outpost/contribution_request"
 """On runs that the sensor asked for: the key of the request."""
@@ -34,6 +35,8 @@ SECONDS_A_TICK = 20.0
 RUNS_A_TICK = 10
 REST_SECONDS = 1800
 """Between two readings of one install."""
+MOST_PATIENCE = 3600
+"""Seconds for which nothing is asked, where a store wants to be left alone."""
 MOST_FAILURES = 3
 """Runs for the same files, before they are left until something changes."""
 STAMP_DIGITS = 16
@@ -56,6 +59,8 @@ class ContributionMemory(BaseModel):
     position: str = ""
     """The install that was looked at last."""
     seen: dict[str, SeenInstall] = {}
+    not_before: int = 0
+    """When a store that wants to be left alone may be asked again, in seconds since 1970."""
 
 
 def contribution_sensor(
@@ -72,15 +77,18 @@ def contribution_sensor(
         "time. Installs that were withdrawn are left out.",
     )
     def sense(context: dg.SensorEvaluationContext, contributions: Contributions) -> dg.SensorResult:
-        memory = _remembered(context.cursor)
+        memory, now = _remembered(context.cursor), int(clock())
+        if now < memory.not_before <= now + MOST_PATIENCE:
+            reason = f"Contributions are looked at again in {memory.not_before - now} seconds."
+            return dg.SensorResult(skip_reason=reason, cursor=context.cursor)
         staging = contributions.staging(pack.name)
         withdrawn = contributions.withdrawals(pack.name).read().installs
-        look = _Look(context.instance, staging, keys, memory, withdrawn, int(clock()))
+        look = _Look(context.instance, staging, keys, memory, withdrawn, now)
         try:
             return look.result()
         except ObjectStoreError as error:
-            reason = f"{error.problem} {error.fix}"
-            return dg.SensorResult(skip_reason=reason, cursor=context.cursor)
+            reason = look.put_off(error)
+            return dg.SensorResult(skip_reason=reason, cursor=memory.model_dump_json())
 
     return sense
 
@@ -121,14 +129,19 @@ class _Look:
         for install in installs[:INSTALLS_A_TICK]:
             self.memory.position = install
             self._note_end(install)
-            stamp = self._new_stamp(install)
+            try:
+                stamp = self._new_stamp(install)
+            except ObjectStoreError as error:
+                # The next tick goes on with those after it: one alone stops nobody else.
+                self.notes.append(self.put_off(error))
+                break
             if stamp is not None:
                 requests.append(self._request(install, stamp))
             if len(requests) == RUNS_A_TICK or time.monotonic() > ends:
                 break
         cursor = self.memory.model_dump_json()
         if not requests:
-            reason = " ".join([_in_words(found, installs), *self.notes])
+            reason = " ".join([*self._in_words(found, installs), *self.notes])
             return dg.SensorResult(skip_reason=reason, cursor=cursor)
         partitions = [str(request.partition_key) for request in requests]
         return dg.SensorResult(
@@ -136,6 +149,12 @@ class _Look:
             dynamic_partitions_requests=[self.keys.contributors.build_add_request(partitions)],
             cursor=cursor,
         )
+
+    def put_off(self, error: ObjectStoreError) -> str:
+        """Why nothing more is read now; a store that wants to be left alone is."""
+        if isinstance(error, ObjectStoreBusyError):
+            self.memory.not_before = self.now + min(int(error.seconds), MOST_PATIENCE)
+        return f"{error.problem} {error.fix}"
 
     def _in_turn(self, found: StagedInstalls) -> Sequence[str]:
         """All installs, beginning with the one after the last that was looked at."""
@@ -188,6 +207,29 @@ class _Look:
             tags={REQUEST_TAG: request},
         )
 
+    def _in_words(self, found: StagedInstalls, installs: Sequence[str]) -> Iterator[str]:
+        """Why nothing is read, and what somebody should look at."""
+        listed = {str(install) for install in found.installs}
+        if listed:
+            yield f"Nothing is to be read of {len(installs)} contributors."
+        elif self.memory.seen:
+            yield (
+                f"There is nothing in {self.staging.place} now, where there were contributions "
+                f"of {len(self.memory.seen)} players. If it is only away, bring it back."
+            )
+        else:
+            yield "Nobody has sent anything yet."
+        if found.others:
+            yield f"{found.others} folders have a name that is no install's, and are not read."
+        too_many = listed - self.withdrawn - {*installs}
+        if too_many:
+            yield (
+                f"Of {len(listed)} contributors {len(too_many)} are not read, because no more than "
+                f"{MOST_CONTRIBUTORS} are: somebody may be inventing them. Delete the folders of "
+                f"those that are not real in {self.staging.place}, or withdraw them: others are "
+                "read in their place."
+            )
+
     def _note_end(self, install: str) -> None:
         """Take note of a run that has ended since."""
         seen = self.memory.seen.get(install)
@@ -208,20 +250,3 @@ class _Look:
                 f"What {install} has sent could not be read {failures} times, last in run "
                 f"{run.run_id}; it is left until something changes."
             )
-
-
-def _in_words(found: StagedInstalls, installs: Sequence[str]) -> str:
-    def parts() -> Iterator[str]:
-        if not installs:
-            yield "Nobody has sent anything yet."
-        else:
-            yield f"Nothing is to be read of {len(installs)} contributors."
-        if found.others:
-            yield f"{found.others} folders have a name that is no install's, and are not read."
-        if len(found.installs) > MOST_CONTRIBUTORS:
-            yield (
-                f"There are {len(found.installs)} contributors, of which {MOST_CONTRIBUTORS} are "
-                "read: somebody may be inventing installs. Remove those that are not real."
-            )
-
-    return " ".join(parts())

@@ -6,7 +6,7 @@ show them. Everything else is the same for all of them and stands here.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 from dagster import AssetRecordsFilter
 
-from assets.core.metadata import table
+from assets.core.metadata import limited, table
 from assets.core.page_images import with_images_served
 from pipeline.errors import OutpostError
 from pipeline.manifests import Manifest
@@ -36,6 +36,8 @@ from resources.run_log import reporter
 NOTICE_LOGGER = logging.getLogger("outpost.notices")
 """What a person should read while it happens, in the run's log and on a terminal."""
 
+MOST_INPUTS = 50
+"""Shown on a page; the record has all of them."""
 DATA_VERSION_TAG = "dagster/data_version"
 
 Metadata = Mapping[str, Any]
@@ -231,7 +233,7 @@ def _signed(build: AssetBuild, record: Provenance) -> Provenance:
 def _result(
     build: AssetBuild, record: Provenance, show: Callable[[Path], Metadata], *, skipped: bool
 ) -> dg.MaterializeResult[Any]:
-    artifact, inputs = build.store.open(record.version), record.recipe.inputs
+    artifact = build.store.open(record.version)
     address = f"{build.key.to_user_string()}:{record.data_version[:12]}"
     again = {"reproduce": f"outpost reproduce {address}"} if build.reproducible else {}
     return dg.MaterializeResult(
@@ -249,12 +251,19 @@ def _result(
             "bytes": artifact.manifest.total_bytes,
             "files": len(artifact.manifest.files),
             **again,
-            "made_from": table(
-                ["asset", "partition", "version"],
-                ([v.asset, v.partition or "", f"`{v.data_version[:12]}`"] for v in inputs),
-            ),
+            "made_from": _inputs_table(record.recipe.inputs),
         },
     )
+
+
+def _inputs_table(inputs: Sequence[ArtifactVersion]) -> dg.MetadataValue[Any]:
+    """The first of what an asset was made from, partitions last: of a community's are thousands."""
+    ordered = sorted(inputs, key=lambda one: one.partition is not None)
+    rows = [
+        [one.asset, one.partition or "", f"`{one.data_version[:12]}`"]
+        for one in ordered[:MOST_INPUTS]
+    ]
+    return table(["asset", "partition", "version"], limited(rows, len(inputs)))
 
 
 def _signer(store: ArtifactStore, record: Provenance) -> str:

@@ -53,6 +53,9 @@ class GameKeys:
     staged_crops = _CommunityKey()
     voted_crops = _CommunityKey()
     text_corrections = _CommunityKey()
+    disputed_crops = _CommunityKey()
+    dispute_task = _CommunityKey()
+    settled_disputes = _CommunityKey()
     icon_classifier = _CommunityKey()
     screen_classifier = _CommunityKey()
     community_model = _CommunityKey()
@@ -103,6 +106,11 @@ class GameKeys:
     def annotation_batches(self) -> dg.DynamicPartitionsDefinition:
         """One partition per batch of frames that goes out to be labelled."""
         return dg.DynamicPartitionsDefinition(name=f"{self.game}_annotation_batches")
+
+    @property
+    def dispute_batches(self) -> dg.DynamicPartitionsDefinition:
+        """One partition per batch of images whose label contributors do not agree on."""
+        return dg.DynamicPartitionsDefinition(name=f"{self.game}_dispute_batches")
 
     @property
     def contributors(self) -> dg.DynamicPartitionsDefinition:

@@ -6,7 +6,7 @@ browser.
 
 import io
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,13 @@ def table(columns: Collection[str], rows: Iterable[Iterable[object]]) -> dg.Meta
     if not lines:
         return dg.MetadataValue.text("none")
     return dg.MetadataValue.md("\n".join([_row(columns), _row(["---"] * len(columns)), *lines]))
+
+
+def limited(rows: Sequence[Sequence[object]], total: int) -> Iterator[Sequence[object]]:
+    """Rows of a table, and one that says how many there are of which these are the first."""
+    yield from rows
+    if len(rows) < total:
+        yield [f"... {len(rows)} of {total} are shown", *[""] * (len(rows[0]) - 1)]
 
 
 def literal(text: str) -> str:

@@ -1,12 +1,12 @@
 """What the pages of export batches and of their merge show."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from assets.core.building import Metadata
-from assets.core.metadata import LinkedTable, ShownImage, drawing, image, table
+from assets.core.metadata import LinkedTable, ShownImage, drawing, image, limited, table
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import Box
 from pipeline.labels.comparing.box_differences import counted
@@ -141,7 +141,7 @@ def show_merge(training_set: TrainingSet, beside: MergePage) -> Metadata:
         "near_test": _pairs(summary.near_test, summary.left_out_near_test),
         "differences": table(
             ["taken", "left out", "why", "boxes"],
-            _limited(
+            limited(
                 [
                     [one.taken, one.left_out, one.why, counted(one.boxes)]
                     for one in summary.differences[:MOST_ROWS]
@@ -166,8 +166,8 @@ def _flagged_table(export: ExportBatch, shapes: Sequence[FlaggedShape], why: str
         image(encoded, why) if encoded else None
         for encoded in flagged_frames(export, shapes[:MOST_LINKED])
     ]
-    limited = list(_limited(rows[:MOST_ROWS], len(rows)))
-    return LinkedTable(["image", "class", "box", why], limited, frames)
+    shown = list(limited(rows[:MOST_ROWS], len(rows)))
+    return LinkedTable(["image", "class", "box", why], shown, frames)
 
 
 def _corners(box: Box | None) -> str:
@@ -176,14 +176,7 @@ def _corners(box: Box | None) -> str:
 
 def _pairs(pairs: Sequence[Duplicate], total: int) -> object:
     rows = [[one.taken, one.left_out, one.why] for one in pairs[:MOST_ROWS]]
-    return table(["taken", "left out", "why"], _limited(rows, total))
-
-
-def _limited(rows: Sequence[Sequence[object]], total: int) -> Iterable[Sequence[object]]:
-    """Rows, and one that says how many there are of which these are the first."""
-    yield from rows
-    if len(rows) < total:
-        yield [f"... {len(rows)} of {total} are shown", *[""] * (len(rows[0]) - 1)]
+    return table(["taken", "left out", "why"], limited(rows, total))
 
 
 def _coverage(summary: MergeSummary, sources: Sequence[SourceCoverage]) -> object:

@@ -216,14 +216,25 @@ def trusted_records(
     Raises:
         VersionError: no record that can be trusted says how the package was made.
     """
-    records = _records(store, package, *others)
-    if not records or records[0].version != package.version:
-        asset = package.version.asset.rpartition("/")[2]
+    trusted_record(store, package)
+    return _records(store, package, *others)
+
+
+def trusted_record(store: ArtifactStore, artifact: Artifact) -> Provenance:
+    """How an artifact was made.
+
+    Raises:
+        VersionError: no record that can be trusted says so.
+    """
+    version = artifact.version
+    record = record_of_choice(store.provenance_of(version), store.signature_of)
+    if record is None:
+        asset = version.asset.rpartition("/")[2]
         raise VersionError(
-            f"No record that can be trusted says how {package.version} was made.",
-            f"`outpost audit {package.path}` names what was changed; materialize {asset} again.",
+            f"No record that can be trusted says how {version} was made.",
+            f"`outpost audit {artifact.path}` names what was changed; materialize {asset} again.",
         )
-    return records
+    return record
 
 
 def _records(store: ArtifactStore, *artifacts: Artifact) -> tuple[Provenance, ...]:
@@ -231,8 +242,10 @@ def _records(store: ArtifactStore, *artifacts: Artifact) -> tuple[Provenance, ..
     waiting = [artifact.version for artifact in artifacts]
     found: dict[ArtifactVersion, Provenance] = {}
     for version in waiting:  # grows while it is walked
+        if version in found:
+            continue
         record = record_of_choice(store.provenance_of(version), store.signature_of)
-        if record is not None and version not in found:
+        if record is not None:
             found[version] = record
             waiting.extend(record.recipe.inputs)
     return tuple(found.values())

@@ -23,6 +23,7 @@ from pipeline.games.pack import GamePack, TwoStageRules
 from pipeline.jobs.bill import Bill, BillError, LeaseCost
 from pipeline.jobs.events import EventError, JobEvent, MessageEvent, ProgressEvent, StageEvent
 from pipeline.jobs.failures import JobFailedError
+from pipeline.jobs.kept import JobFiles
 from pipeline.jobs.program.constants import OUTPUTS_FOLDER
 from pipeline.labels.training_set import TrainingSet, is_real
 from pipeline.progress import Progress
@@ -316,12 +317,12 @@ class TrainingSession:
         try:
             yield
         except JobFailedError as error:
-            self.context.log.error(_left_behind(outputs))
-            text = f"{error}\n{_left_behind(outputs)}"
+            self.context.log.error(left_behind(outputs))
+            text = f"{error}\n{left_behind(outputs)}"
             raise dg.Failure(text, metadata=show_failure(outputs)) from error
         except BaseException:
             if outputs.folder.is_dir():  # A host was had.
-                self.context.log.error(_left_behind(outputs))
+                self.context.log.error(left_behind(outputs))
             raise
 
     def _exported(self, trained: TrainedWeights, merged: TrainingSet) -> Path:
@@ -344,8 +345,14 @@ class TrainingSession:
         return TrainingOutputs(self._run(spec, job, Gpu(paths=self.gpu.paths))).onnx
 
 
-def _listener(log: dg.DagsterLogManager) -> Callable[[JobEvent], None]:
-    """Turns a job's events into what a person wants to read, and into what a bar shows."""
+def job_listener(
+    log: dg.DagsterLogManager, others: Callable[[JobEvent], None]
+) -> Callable[[JobEvent], None]:
+    """Turns a training's events into what a person wants to read, and into what a bar shows.
+
+    Args:
+        others: gets the events that only some kinds of trainings have.
+    """
     report = reporter(log.debug)
 
     def on_event(event: JobEvent) -> None:
@@ -353,17 +360,25 @@ def _listener(log: dg.DagsterLogManager) -> Callable[[JobEvent], None]:
             log.info(event.message)
         elif isinstance(event, MessageEvent):
             notice(log.info, event.message)
-        elif isinstance(event, BatchEvent):
-            notice(log.warning, event.message)
         elif isinstance(event, ProgressEvent):
             done = (event.epoch - 1) * event.batches + event.batch
             total = event.epochs * event.batches
             stage = "training" if event.stage == SINGLE_STAGE[0].name else event.stage
             report(Progress(f"{stage} batches", done, total, event.seconds, event.seconds_left))
+        else:
+            others(event)
+
+    return on_event
+
+
+def _listener(log: dg.DagsterLogManager) -> Callable[[JobEvent], None]:
+    def on_event(event: JobEvent) -> None:
+        if isinstance(event, BatchEvent):
+            notice(log.warning, event.message)
         elif isinstance(event, EpochMetrics) and not event.restored:
             notice(log.info, _epoch_line(event))
 
-    return on_event
+    return job_listener(log, on_event)
 
 
 def show_weights(folder: Path) -> Metadata:
@@ -496,7 +511,7 @@ def _epoch_line(epoch: EpochMetrics) -> str:
     return f"{stage}epoch {epoch.epoch}/{epoch.epochs}: mAP50 {epoch.map50 or 0:.3f}; {losses}"
 
 
-def _left_behind(outputs: TrainingOutputs) -> str:
+def left_behind(outputs: JobFiles) -> str:
     """Where the rest of a training lies, and how to go on from it."""
     where = f"Log and results so far: {outputs.folder}"
     if not outputs.checkpoint.is_file():

@@ -74,9 +74,19 @@ def test_onnxruntime_is_told_not_to_report_before_it_is_imported() -> None:
     assert done.stdout.strip() == "1"
 
 
-def test_importing_takes_nothing_heavy_along() -> None:
-    heavy = ["pydantic", "PIL.Image", "onnxruntime", "scipy", "cv2", "torch", "ultralytics"]
-    code = f"import sys, detector_runtime; print([m for m in {heavy!r} if m in sys.modules])"
+@pytest.mark.parametrize(
+    ("module", "needed"),
+    [
+        ("detector_runtime", set()),
+        ("detector_runtime.tools.cli", set()),
+        ("detector_runtime.updates.updater", {"pydantic"}),
+        ("detector_runtime.community", {"pydantic"}),
+    ],
+)
+def test_importing_takes_nothing_heavy_along(module: str, needed: set[str]) -> None:
+    known = {"pydantic", "PIL.Image", "onnxruntime", "scipy", "cv2", "torch", "ultralytics"}
+    heavy = sorted(known - needed)
+    code = f"import sys, {module}; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

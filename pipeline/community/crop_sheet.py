@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from PIL import Image
-
 from pipeline.community.staged_crops import CropKind, StagedCrop, StagedCrops
-from pipeline.visualization.sections import Tile, TileGroup, draw_sections, tile_width
+from pipeline.visualization.sections import Tile, TileGroup, draw_sections, tile_of_png
+from pipeline.visualization.tiles import encode_jpeg
 
 COLUMNS = 6
 MOST_TILES = 36
@@ -24,11 +22,7 @@ def crop_sheet(staged: StagedCrops) -> bytes | None:
         TileGroup(_title(kind, crops := list(found)), tuple(_tiles(staged, crops[:MOST_TILES])))
         for kind, found in groupby(latest, key=lambda crop: crop.kind)
     ]
-    if not groups:
-        return None
-    buffer = io.BytesIO()
-    draw_sections(groups, COLUMNS).save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
+    return encode_jpeg(draw_sections(groups, COLUMNS)) if groups else None
 
 
 def _title(kind: CropKind, crops: Sequence[StagedCrop]) -> str:
@@ -37,10 +31,6 @@ def _title(kind: CropKind, crops: Sequence[StagedCrop]) -> str:
 
 
 def _tiles(staged: StagedCrops, crops: Sequence[StagedCrop]) -> Iterator[Tile]:
-    width = tile_width(COLUMNS)
     for crop in crops:
-        with Image.open(staged.image_of(crop), formats=["PNG"]) as opened:
-            image = opened.convert("RGB")
-        image.thumbnail((width, width))
         lines = (crop.name, crop.slot, f"read as {crop.ml_name}" if crop.ml_name else "")
-        yield Tile(image, tuple(line for line in lines if line))
+        yield tile_of_png(staged.image_of(crop), COLUMNS, lines)

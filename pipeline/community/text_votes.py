@@ -8,7 +8,8 @@ as it is votes for it, too.
 What comes out can be applied once and blindly:
 
 - no text that is valid is ever changed, and where a pack lists valid texts, only they come out;
-- what comes out is never corrected any further, so that there are no chains and no cycles.
+- what comes out is never corrected any further, so that there are no chains and no cycles, also
+  where capitals make no difference, as to `detector_runtime.classify.text`, which applies it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Literal
 
+from detector_runtime.classify.text import text_key
 from pydantic import Field
 
 from pipeline.community.staged_crops import Contributions
@@ -75,10 +77,13 @@ def count_text_votes(
     judged: list[TextVotes] = []
     for (slot, raw), votes in sorted(_votes(contributions, valid).items()):
         judged.append(_judged(slot, raw, votes, rules))
-    corrected = {(one.slot, one.raw) for one in judged if one.outcome == "corrected"}
+    becomes: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for one in judged:
+        if one.outcome == "corrected":
+            becomes[one.slot, text_key(one.raw)].add(one.text)
     return tuple(
         one.model_copy(update={"outcome": "is itself corrected"})
-        if one.outcome == "corrected" and (one.slot, one.text) in corrected
+        if one.outcome == "corrected" and becomes[one.slot, text_key(one.text)] - {one.text}
         else one
         for one in judged
     )
@@ -90,14 +95,14 @@ def _votes(
     """What each contributor says of each reading, by slot and reading."""
     said: dict[tuple[str, str], dict[str, dict[date, set[str]]]] = defaultdict(dict)
     allowed = {slot: {normalised(text): text for text in texts} for slot, texts in valid.items()}
-    folded = {slot: {text.casefold() for text in texts} for slot, texts in allowed.items()}
+    known = {slot: {*map(text_key, texts)} for slot, texts in allowed.items()}
     spelt = {slot: {_letters(text): text for text in texts} for slot, texts in allowed.items()}
     for content in contributions:
         for crop in content.crops:
             if crop.kind != "text" or crop.slot not in allowed:
                 continue
             name, raw = normalised(crop.name), normalised(crop.ml_name or crop.name)
-            if not raw or raw.casefold() in folded[crop.slot]:
+            if not raw or text_key(raw) in known[crop.slot]:
                 continue  # a valid text stands for itself, whatever anybody says
             if allowed[crop.slot] and name not in allowed[crop.slot]:
                 continue

@@ -11,7 +11,7 @@ from datetime import date
 from pydantic import Field
 
 from pipeline.errors import OutpostError
-from pipeline.manifests import Record, digest_of
+from pipeline.manifests import Record
 
 
 class WithdrawalError(OutpostError):
@@ -35,11 +35,6 @@ class WithdrawnInstalls(Record):
     def installs(self) -> frozenset[str]:
         """Their ids."""
         return frozenset(entry.install for entry in self.entries)
-
-    @property
-    def digest(self) -> str:
-        """Changes when another install is withdrawn or one is restored, whatever the reasons."""
-        return digest_of(sorted(self.installs))
 
     def of(self, install: str) -> Withdrawal | None:
         """What is noted of an install; None where it is not withdrawn."""

@@ -7,18 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import OutpostError
-from pipeline.jobs.bill import BILL_FILE, Bill
-from pipeline.jobs.environment import HOST_FILE, JobEnvironment
-from pipeline.jobs.program.constants import (
-    CHECKPOINT_FILE,
-    ENVIRONMENT_FILE,
-    EVENTS_FILE,
-    JOB_FILE,
-    LOG_FILE,
-    OUTPUTS_FOLDER,
-    PROGRAM_FILE,
-)
-from pipeline.manifests import sha256_of
+from pipeline.jobs.kept import JobFiles, keep_job
+from pipeline.jobs.program.constants import EVENTS_FILE, JOB_FILE, OUTPUTS_FOLDER
 from pipeline.training.detector_program.constants import (
     BEST_WEIGHTS,
     LAST_WEIGHTS,
@@ -30,18 +20,8 @@ from pipeline.training.job import PRETRAINED, TrainingSpec, read_job
 from pipeline.training.results import EpochMetrics, epochs_of, read_training_events
 
 PRETRAINED_WEIGHTS = f"{PRETRAINED}.pt"
-KEPT_FILES = (
-    BEST_WEIGHTS,
-    LAST_WEIGHTS,
-    PRETRAINED_WEIGHTS,
-    RESULTS_FILE,
-    EVENTS_FILE,
-    LOG_FILE,
-    ENVIRONMENT_FILE,
-    HOST_FILE,
-    BILL_FILE,
-)
-"""Of a job's outputs, in the artifact; those that there are."""
+KEPT_FILES = (BEST_WEIGHTS, LAST_WEIGHTS, PRETRAINED_WEIGHTS, RESULTS_FILE)
+"""Of a job's outputs, in the artifact besides those of every job; those that there are."""
 
 
 class TrainedWeightsError(OutpostError):
@@ -49,13 +29,8 @@ class TrainedWeightsError(OutpostError):
 
 
 @dataclass(frozen=True)
-class TrainingOutputs:
-    """The files of a training by what they are, in a job's outputs and in the artifact alike.
-
-    Nothing is read before it is asked for: a training that failed has left only some of them.
-    """
-
-    folder: Path
+class TrainingOutputs(JobFiles):
+    """The files of a training by what they are, in a job's outputs and in the artifact alike."""
 
     @property
     def best(self) -> Path:
@@ -87,26 +62,6 @@ class TrainingOutputs:
         """Folder of what ultralytics drew; of two stages, each has a folder of its own in it."""
         return self.folder / PLOTS
 
-    @property
-    def log(self) -> Path:
-        """Everything that was printed."""
-        return self.folder / LOG_FILE
-
-    @property
-    def checkpoint(self) -> Path:
-        """The newest checkpoint of a training that was ended before it was done."""
-        return self.folder / CHECKPOINT_FILE
-
-    @property
-    def environment(self) -> JobEnvironment | None:
-        """What it ran on."""
-        return JobEnvironment.of(self.folder)
-
-    @property
-    def bill(self) -> Bill | None:
-        """What it cost."""
-        return Bill.of(self.folder)
-
     def epochs(self) -> tuple[EpochMetrics, ...]:
         """Every finished epoch.
 
@@ -137,12 +92,6 @@ class TrainedWeights(TrainingOutputs):
                 )
         return cls(folder, read_job(folder / JOB_FILE))
 
-    @property
-    def program_sha256(self) -> str | None:
-        """Digest of the program that ran; None in artifacts of before it was kept."""
-        file = self.folder / PROGRAM_FILE
-        return sha256_of(file) if file.is_file() else None
-
     @classmethod
     def write(cls, folder: Path, job: Path) -> TrainedWeights:
         """Fill an empty folder with what the job in another one has made.
@@ -151,12 +100,8 @@ class TrainedWeights(TrainingOutputs):
             folder: of the artifact.
             job: the job's folder; it stays as it is.
         """
-        outputs = job / OUTPUTS_FOLDER
-        for name in KEPT_FILES:
-            if (outputs / name).is_file():
-                shutil.copyfile(outputs / name, folder / name)
-        if (outputs / PLOTS).is_dir():
-            shutil.copytree(outputs / PLOTS, folder / PLOTS)
-        shutil.copyfile(job / JOB_FILE, folder / JOB_FILE)
-        shutil.copyfile(job / PROGRAM_FILE, folder / PROGRAM_FILE)
+        keep_job(folder, job, KEPT_FILES)
+        plots = job / OUTPUTS_FOLDER / PLOTS
+        if plots.is_dir():
+            shutil.copytree(plots, folder / PLOTS)
         return cls.open(folder)

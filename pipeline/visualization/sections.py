@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from detector_runtime.tools.palette import Rgb
 from PIL import Image, ImageDraw
@@ -42,6 +43,14 @@ class TileGroup:
 def tile_width(columns: int) -> int:
     """Pixels that an image has on a sheet with so many columns."""
     return (SHEET_WIDTH - GAP * (columns + 1)) // columns
+
+
+def tile_of_png(file: Path, columns: int, lines: Iterable[str]) -> Tile:
+    """The image of a file, no larger than its place, with those lines that say something."""
+    with Image.open(file, formats=["PNG"]) as opened:
+        image = opened.convert("RGB")
+    image.thumbnail((tile_width(columns), tile_width(columns)))
+    return Tile(image, tuple(line for line in lines if line))
 
 
 def draw_sections(sections: Sequence[TileGroup], columns: int) -> Image.Image:

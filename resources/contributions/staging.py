@@ -9,7 +9,7 @@ from uuid import UUID
 from detector_runtime.contribute.records import STAGING_FOLDER
 
 from pipeline.community.receiving.staged_files import StagedFile, install_of
-from resources.object_store.base import ObjectMissingError, ObjectStore, ObjectTooShortError
+from resources.object_store.base import ObjectMissingError, ObjectTooShortError, ReadableStore
 
 MOST_INSTALLS = 20_000
 """Folders that are listed; what is beyond is not seen."""
@@ -30,9 +30,9 @@ class StagedInstalls:
 
 @dataclass(frozen=True)
 class StagingPlace:
-    """The staging folder of one game, in any object store."""
+    """The staging folder of one game, wherever it is read from."""
 
-    store: ObjectStore
+    store: ReadableStore
     game: str
 
     @property

@@ -2,7 +2,8 @@
 
 Read `resource` (what assets and commands use), `tasks` (what is known of a task), then `connection`
 (the official SDK with time limits), `requests` (work that CVAT does in the background), `listing`,
-`push` and `download`. What a task is to hold is decided in `pipeline.annotation`.
+`push`, `download` and `tags` (of whole images). What a task is to hold is decided in
+`pipeline.annotation` and `pipeline.community.dispute_batches`.
 """
 
 from resources.cvat.resource import Cvat

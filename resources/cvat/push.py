@@ -25,6 +25,7 @@ from cvat_sdk.core.helpers import get_paginated_collection
 from cvat_sdk.core.progress import ProgressReporter
 from cvat_sdk.core.uploading import DataUploader
 
+from pipeline.annotation.tasks.project_labels import NOTE_ATTRIBUTE
 from pipeline.annotation.tasks.task_plan import PlannedTask
 from pipeline.progress import Progress, Report, silent
 from resources.cvat.connection import TimeLimits, fetch_fields, fields_of
@@ -111,11 +112,11 @@ class Pusher:
             CvatRequestError: CVAT does not take the images.
             CvatError: see `connection`. What was finished stays; pushing again goes on.
         """
-        label_ids = _label_ids(self.client, self.project.id)
-        _check_labels(planned, label_ids)
-        return tuple(self._push(plan, label_ids) for plan in planned)
+        labels = labels_of_project(self.client, self.project.id)
+        _check_labels(planned, labels)
+        return tuple(self._push(plan, labels) for plan in planned)
 
-    def _push(self, plan: PlannedTask, label_ids: Mapping[str, int]) -> TaskInCvat:
+    def _push(self, plan: PlannedTask, labels: Mapping[str, Any]) -> TaskInCvat:
         while True:
             others = self._remove_abandoned(self._named(plan.name))
             if whole := _whole(others):
@@ -123,21 +124,25 @@ class Pusher:
             if others:
                 self._wait_for(others[0])
                 continue
-            pushed = self._make(plan, label_ids)
+            pushed = self._make(plan, labels)
             if pushed is not None:
                 self.report(Progress(f"pushed {plan.name}", 1, 1, 0.0))
                 return pushed
 
-    def _make(self, plan: PlannedTask, label_ids: Mapping[str, int]) -> TaskInCvat | None:
+    def _make(self, plan: PlannedTask, labels: Mapping[str, Any]) -> TaskInCvat | None:
         """Make a task; none is left if somebody else was first, before or meanwhile."""
         unfinished = str(TaskName(plan.name, False, self.name))
+        # Without a size, all images are in one job.
+        parts = {"segment_size": plan.job_size} if plan.job_size else {}
         task = self.client.tasks.create(
-            models.TaskWriteRequest(name=unfinished, project_id=self.project.id, subset=plan.subset)
+            models.TaskWriteRequest(
+                name=unfinished, project_id=self.project.id, subset=plan.subset, **parts
+            )
         )
         if self._was_before(task, plan):
             task.remove()
             return None
-        frames = self._fill(task, plan, label_ids)
+        frames = self._fill(task, plan, labels)
         if self._was_before(task, plan) or _whole(self._named(plan.name)):
             task.remove()
             return None
@@ -148,11 +153,11 @@ class Pusher:
             return None
         return TaskInCvat(task.id, plan.name, _url(self.client, task.id), frames, is_new=True)
 
-    def _fill(self, task: Any, plan: PlannedTask, label_ids: Mapping[str, int]) -> int:
-        """Send images and boxes; the number of frames."""
+    def _fill(self, task: Any, plan: PlannedTask, labels: Mapping[str, Any]) -> int:
+        """Send images, boxes and tags; the number of frames."""
         client = self.client
         _send_images(client, task, plan, self.limits, self.report)
-        frames = {name: number for number, name in enumerate(_frame_names(client, task.id))}
+        frames = {name: number for number, name in enumerate(frame_names(client, task.id))}
         lacking = [image.name for image in plan.images if image.name not in frames]
         if lacking:
             raise CvatRequestError(
@@ -160,9 +165,10 @@ class Pusher:
                 f"{lacking[0]} is not among them.",
                 "Open that image; if it is not damaged, push again.",
             )
-        if shapes := _shapes(plan, frames, label_ids):
+        shapes, tags = _shapes(plan, frames, labels), _tags(plan, frames, labels)
+        if shapes or tags:
             client.tasks.api.update_annotations(
-                task.id, labeled_data_request=models.LabeledDataRequest(shapes=shapes)
+                task.id, labeled_data_request=models.LabeledDataRequest(shapes=shapes, tags=tags)
             )
         return len(frames)
 
@@ -229,18 +235,18 @@ def _whole(tasks: Sequence[Any]) -> list[Any]:
 def _lacking(
     client: Client, project: Any, labels: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    known = _label_ids(client, project.id)
+    known = labels_of_project(client, project.id)
     return [label for label in labels if label["name"] not in known]
 
 
 def _shapes(
-    plan: PlannedTask, frames: Mapping[str, int], label_ids: Mapping[str, int]
+    plan: PlannedTask, frames: Mapping[str, int], labels: Mapping[str, Any]
 ) -> list[models.LabeledShapeRequest]:
     """The boxes as CVAT wants them: source "auto" marks them as a model's."""
     return [
         models.LabeledShapeRequest(
             type=models.ShapeType("rectangle"),
-            label_id=label_ids[box.class_name],
+            label_id=labels[box.class_name].id,
             frame=frames[image],
             points=[float(value) for value in box.box],
             source="auto",
@@ -251,17 +257,37 @@ def _shapes(
     ]
 
 
-def _label_ids(client: Client, project_id: int) -> dict[str, int]:
+def _tags(
+    plan: PlannedTask, frames: Mapping[str, int], labels: Mapping[str, Any]
+) -> list[models.LabeledImageRequest]:
+    """The tags of whole images, of the source "auto" like boxes that nobody has touched."""
+    return [
+        models.LabeledImageRequest(
+            label_id=labels[tag.label].id,
+            frame=frames[image],
+            source="auto",
+            attributes=[
+                models.AttributeValRequest(spec_id=attribute.id, value=tag.note)
+                for attribute in labels[tag.label].attributes
+                if attribute.name == NOTE_ATTRIBUTE
+            ],
+        )
+        for image, tag in plan.tags.items()
+    ]
+
+
+def labels_of_project(client: Client, project_id: int) -> dict[str, Any]:
+    """A project's labels by their names."""
     # Not `project.get_labels`: it wants a field that older servers do not send.
     labels = get_paginated_collection(
         client.api_client.labels_api.list_endpoint, project_id=project_id
     )
-    return {label.name: label.id for label in labels}
+    return {label.name: label for label in labels}
 
 
-def _check_labels(planned: Sequence[PlannedTask], label_ids: Mapping[str, int]) -> None:
+def _check_labels(planned: Sequence[PlannedTask], labels: Mapping[str, Any]) -> None:
     named = {one.class_name for plan in planned for boxes in plan.boxes.values() for one in boxes}
-    if unknown := sorted(named - set(label_ids)):
+    if unknown := sorted(named - set(labels)):
         raise CvatTaskError(
             f"The boxes to correct name '{unknown[0]}', which is no class of the game.",
             "Materialize prelabels again, then push.",
@@ -269,8 +295,8 @@ def _check_labels(planned: Sequence[PlannedTask], label_ids: Mapping[str, int]) 
 
 
 def _found(client: Client, task: Any, plan: PlannedTask) -> TaskInCvat:
-    there, wanted = set(_frame_names(client, task.id)), {image.name for image in plan.images}
-    if there != wanted:
+    there, wanted = set(frame_names(client, task.id)), {image.name for image in plan.images}
+    if there != wanted and not (plan.may_hold_more and wanted < there):
         raise CvatTaskError(
             f"CVAT has a task '{plan.name}' ({_url(client, task.id)}) with other frames: "
             f"{len(there - wanted)} that the batch does not have, {len(wanted - there)} that it "
@@ -294,7 +320,8 @@ def _send_images(
     wait_for_request(client, request_id, f"taking in {plan.name}", limits, report)
 
 
-def _frame_names(client: Client, task_id: int) -> list[str]:
+def frame_names(client: Client, task_id: int) -> list[str]:
+    """The file names of a task's images, by their numbers."""
     (frames,) = fetch_fields(client, f"/api/tasks/{task_id}/data/meta", "frames")
     return [str(frame["name"]) for frame in frames]
 

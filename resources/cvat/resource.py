@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from pipeline.annotation.tasks.project_labels import project_labels
+from pipeline.annotation.tasks.project_labels import project_labels, tag_labels
+from pipeline.annotation.tasks.pushed_tasks import PushedTask
 from pipeline.annotation.tasks.task_plan import PlannedTask
 from pipeline.progress import Report, silent
+from resources.cvat.errors import CvatMissingError
 
 if TYPE_CHECKING:
     from cvat_sdk.core.client import Client
 
     from resources.cvat.connection import Address, TimeLimits
     from resources.cvat.push import TaskInCvat
+    from resources.cvat.tags import TaskTags
     from resources.cvat.tasks import CompletedTask, TaskState
 
 
@@ -126,6 +129,57 @@ class Cvat(dg.ConfigurableResource):  # type: ignore[type-arg]
         with self.connected() as client:
             project = ensure_project(client, game, project_labels(class_names))
             return Pusher(client, project, pusher, self.limits, report).push(planned)
+
+    def push_tags(
+        self,
+        project: str,
+        labels: Sequence[str],
+        planned: Sequence[PlannedTask],
+        pusher: str,
+        report: Report = silent,
+    ) -> tuple[TaskInCvat, ...]:
+        """Put tasks of whole images to tag into a project of that name; see `push`.
+
+        Args:
+            labels: that the project has at least.
+        """
+        from resources.cvat.push import Pusher, ensure_project
+
+        with self.connected() as client:
+            found = ensure_project(client, project, tag_labels(labels))
+            return Pusher(client, found, pusher, self.limits, report).push(planned)
+
+    def tags(self, task: PushedTask) -> TaskTags:
+        """The tags that images of a task have now.
+
+        Raises:
+            CvatMissingError: the task was deleted.
+            CvatError: see `connected`.
+        """
+        from resources.cvat.tags import read_tags
+
+        with self.connected() as client:
+            return read_tags(client, task)
+
+    def completed_stamps(self, tasks: Iterable[PushedTask]) -> dict[str, str | CvatMissingError]:
+        """By the name of each task: what changes with its completed jobs, or that it was deleted.
+
+        Takes `look_seconds` at most.
+
+        Raises:
+            CvatError: see `connected`.
+        """
+        from resources.cvat.connection import connected
+        from resources.cvat.tags import completed_stamp
+
+        stamps: dict[str, str | CvatMissingError] = {}
+        with connected(self.address, replace(self.limits, total=self.look_seconds)) as client:
+            for task in tasks:
+                try:
+                    stamps[task.name] = completed_stamp(client, task)
+                except CvatMissingError as error:
+                    stamps[task.name] = error
+        return stamps
 
     def completed_tasks(self, game: str) -> tuple[CompletedTask, ...]:
         """Those whose jobs are all completed, from the first to the last; within `look_seconds`.

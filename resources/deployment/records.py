@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from pipeline.errors import OutpostError
 from pipeline.files import read_json, replacing, write_json
@@ -35,7 +34,7 @@ class DeploymentRecord(BaseModel):
     version: str
     model: str
     files: dict[str, str]
-    at: datetime
+    at: AwareDatetime
     by: str
 
 

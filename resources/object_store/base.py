@@ -18,6 +18,21 @@ class ObjectStoreError(OutpostError):
     """A store that cannot be read or written."""
 
 
+class ObjectStoreBusyError(ObjectStoreError):
+    """A store that wants to be left alone for a time.
+
+    Attributes:
+        seconds: how long.
+    """
+
+    def __init__(self, problem: str, fix: str, seconds: float) -> None:
+        super().__init__(problem, fix)
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, float]]:
+        return type(self), (self.problem, self.fix, self.seconds)
+
+
 class ObjectMissingError(ObjectStoreError):
     """There is no object under a key."""
 
@@ -56,17 +71,47 @@ class ObjectListing:
     modified: float = field(default=0.0, compare=False)
 
 
-class ObjectStore(Protocol):
+class ReadableStore(Protocol):
+    """Objects under keys, of which some are read.
+
+    Each method raises ObjectStoreError where the store cannot be reached, or refuses.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people and logs: it holds no credentials."""
+
+    def get_range(self, key: str, first: int, size: int) -> bytes:
+        """Some bytes of an object, which has that many.
+
+        Raises:
+            ObjectMissingError: there is no such object.
+            ObjectTooShortError: it ends before them.
+        """
+
+    def listing(self, prefix: str = "", most: int | None = None) -> Iterator[ObjectListing]:
+        """Objects whose key begins so, by key.
+
+        Args:
+            most: with it no more are looked at than so many, whichever those are.
+        """
+
+    def folders(self, prefix: str, most: int) -> tuple[str, ...]:
+        """The next part of all keys that begin with `prefix`, each once, in order.
+
+        Args:
+            prefix: ends with a slash.
+            most: no more are looked at than so many, whichever those are.
+        """
+
+
+class ObjectStore(ReadableStore, Protocol):
     """Objects under keys.
 
     Every write is whole or not at all for whoever reads, and a conditional one is won by one of all
     writers on all machines. Each method raises ObjectStoreError where the store cannot be reached,
     or refuses.
     """
-
-    @property
-    def place(self) -> str:
-        """Where it is, for people and logs: it holds no credentials."""
 
     def get(self, key: str) -> StoredObject | None:
         """A small object; None where there is none."""
@@ -100,29 +145,6 @@ class ObjectStore(Protocol):
 
         Raises:
             ObjectMissingError: there is no such object.
-        """
-
-    def get_range(self, key: str, first: int, size: int) -> bytes:
-        """Some bytes of an object, which has that many.
-
-        Raises:
-            ObjectMissingError: there is no such object.
-            ObjectTooShortError: it ends before them.
-        """
-
-    def listing(self, prefix: str = "", most: int | None = None) -> Iterator[ObjectListing]:
-        """Objects whose key begins so, by key.
-
-        Args:
-            most: with it no more are looked at than so many, whichever those are.
-        """
-
-    def folders(self, prefix: str, most: int) -> tuple[str, ...]:
-        """The next part of all keys that begin with `prefix`, each once, in order.
-
-        Args:
-            prefix: ends with a slash.
-            most: no more are looked at than so many, whichever those are.
         """
 
     def delete(self, key: str) -> None:

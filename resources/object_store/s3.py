@@ -12,10 +12,11 @@ import hashlib
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -144,8 +145,7 @@ class S3Store:
                     one["ETag"],
                     one["LastModified"].timestamp(),
                 )
-                for page in self._pages(prefix, most)
-                for one in page.get("Contents", ())
+                for one in islice(self._listed(prefix, ["Contents"]), most)
             ]
 
         # Servers list in the order of bytes, as Amazon does, or in one of their own.
@@ -156,24 +156,24 @@ class S3Store:
         checked_key(prefix.removesuffix("/"))
 
         def ask() -> set[str]:
+            found = self._listed(prefix, ["CommonPrefixes", "Contents"], Delimiter="/")
             return {
                 self._key_of(one["Prefix"]).removeprefix(prefix).removesuffix("/")
-                for page in self._pages(prefix, most, Delimiter="/")
-                for one in page.get("CommonPrefixes", ())
+                for one in islice(found, most)
+                if "Prefix" in one
             }
 
         return tuple(sorted(self._asked(prefix, ask)))
 
-    def _pages(self, prefix: str, most: int | None, **options: str) -> Iterator[Any]:
-        """Answers to a listing, of a thousand entries at most each."""
-        return iter(
-            self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket,
-                Prefix=self._path(prefix),
-                PaginationConfig={"MaxItems": most},
-                **options,
-            )
+    def _listed(self, prefix: str, parts: Sequence[str], **options: str) -> Iterator[Any]:
+        """Entries of a listing, asked for a thousand at a time as they are taken.
+
+        Not with boto3's MaxItems: it counts objects alone, and no folders.
+        """
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=self._path(prefix), **options
         )
+        return (one for page in pages for part in parts for one in page.get(part, ()))
 
     def delete(self, key: str) -> None:
         """See `ObjectStore`."""

@@ -173,17 +173,17 @@ def announce_use(objects: ObjectStore, data_version: str, report: Report) -> Non
     key = f"{folder}{uuid.uuid4().hex}"
     with suppress(ObjectStoreError):
         objects.put_if_absent(key, b"")
-        remove_forgotten(objects, folder, key)
+        now = next((found.modified for found in objects.listing(key)), 0.0)
+        remove_forgotten(objects, folder, now)
     Collections.going_on(objects, key, report).wait_for_version(data_version)
 
 
-def remove_forgotten(objects: ObjectStore, folder: str, own_key: str) -> None:
+def remove_forgotten(objects: ObjectStore, folder: str, now: float) -> None:
     """What killed processes, or earlier runs, have announced in a folder of the store.
 
     Args:
-        own_key: of what the caller has just announced.
+        now: by the store's clock.
     """
-    now = next((found.modified for found in objects.listing(own_key)), 0.0)
     for found in objects.listing(folder):
         if is_forgotten(found, now):
             objects.delete(found.key)

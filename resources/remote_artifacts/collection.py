@@ -154,7 +154,7 @@ def contents_of(remote: RemoteArtifacts, report: Report) -> StoreContents:
         return StoredVersion(
             tuple(listed[version]),
             remote.stored(version),
-            remote.records_of(version),
+            remote.records_among([one.key for one in listed[version]], version),
             tuple(uses.get(version, ())),
         )
 
@@ -211,7 +211,7 @@ def collect(
         blocks = {digest: size for digest, size in unnamed.items() if digest in plan.blocks}
         removed = _remove(remote, _Sweep(contents, versions, blocks), age, report)
         for kind in ("uploads/", "uses/", "collections/"):
-            remove_forgotten(remote.objects, kind, own.key)
+            remove_forgotten(remote.objects, kind, own.modified)
     removals = tuple(_removals(contents, versions, blocks)) if removed else ()
     return Collected(removals, is_complete=removed)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -88,9 +88,14 @@ class RemoteArtifacts:
 
     def records_of(self, data_version: str) -> tuple[Provenance, ...]:
         """Every record of how a version was made that can be trusted."""
-        names = (key.rpartition("/")[2] for key in self._keys_of(data_version))
-        keys = (name.removesuffix(".json") for name in names if name != "manifest.json")
-        records = (self._record(data_version, key) for key in keys)
+        listing = self.objects.listing(f"versions/{data_version}/")
+        return self.records_among([found.key for found in listing], data_version)
+
+    def records_among(self, keys: Iterable[str], data_version: str) -> tuple[Provenance, ...]:
+        """The same for whoever has listed the objects of the version already."""
+        names = (key.rpartition("/")[2] for key in keys)
+        input_keys = (name.removesuffix(".json") for name in names if name != "manifest.json")
+        records = (self._record(data_version, input_key) for input_key in input_keys)
         return tuple(record for record in records if record is not None)
 
     def holds(self, record: Provenance) -> bool:

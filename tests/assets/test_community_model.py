@@ -21,8 +21,10 @@ from assets.cli.app import app
 from assets.core.building import DATA_VERSION_TAG
 from assets.graph.community.community_model import community_model_assets
 from assets.operations.lineage.audit import withdrawn_since
+from pipeline.community.classifiers.dataset import image_files
 from pipeline.community.text_corrections import TextCorrections
 from pipeline.community.text_votes import TextVotes
+from pipeline.community.voted_crops import VotedCrops, Votes
 from pipeline.community.withdrawn_installs import Withdrawal
 from pipeline.games.pack import load_pack
 from pipeline.provenance import ArtifactVersion, Recipe
@@ -43,9 +45,9 @@ class Community:
     def __init__(self, home: Path, instance: dg.DagsterInstance) -> None:
         self.resources, self.instance = Resources.of(Paths.below(home)), instance
 
-    def train(self, folder: Path, colours: Colours) -> None:
+    def train(self, folder: Path, colours: Colours, without: str = "") -> None:
         """What runs would have left of votes, corrections and a training."""
-        voted = write_colour_votes(folder / "voted_crops")
+        voted = write_votes(folder, without)
         write_classifier_model(folder / "icon_classifier", voted, colours)
         (folder / "text_corrections").mkdir()
         votes = {"Fleet": ("a", "b")}
@@ -56,6 +58,17 @@ class Community:
         made: list[ArtifactVersion] = []
         for name in ("voted_crops", "text_corrections", "icon_classifier"):
             made.append(self._commit(name, folder / name, made[:1]))
+
+    def train_screens(self, folder: Path) -> None:
+        """What a run would have left of a training on the screens of the same votes."""
+        voted = VotedCrops.open(folder / "voted_crops")
+        write_classifier_model(folder / "screen_classifier", voted, kind="screen")
+        self._commit("screen_classifier", folder / "screen_classifier", [])
+
+    def count_again(self, folder: Path, without: str) -> None:
+        """What a run would have left of the votes once a player was withdrawn."""
+        write_votes(folder, without)
+        self._commit("voted_crops", folder / "voted_crops", [])
 
     def materialize(self) -> dg.ExecuteInProcessResult:
         return dg.materialize(
@@ -99,6 +112,17 @@ class Community:
             dg.AssetMaterialization(asset.split("/"), tags=tags)
         )
         return artifact.version
+
+
+def write_votes(folder: Path, without: str) -> VotedCrops:
+    """Votes on icons and on screens, without those on what a player has sent."""
+    icons = write_colour_votes(folder / "icons")
+    screens = write_colour_votes(folder / "screens", "screen", seed=1)
+    crops = (*icons.content.crops, *screens.content.crops)
+    kept = tuple(crop for crop in crops if without not in crop.contributors)
+    files = image_files(icons, "icon") | image_files(screens, "screen")
+    (folder / "voted_crops").mkdir()
+    return VotedCrops.write(folder / "voted_crops", Votes(crops=kept), files)
 
 
 @pytest.fixture
@@ -150,6 +174,28 @@ def test_a_worse_classifier_does_not_become_the_champion(
         with_first.close()
 
 
+def test_what_a_withdrawn_player_taught_goes_to_nobody_until_it_is_trained_anew(
+    community: Community, tmp_path: Path
+) -> None:
+    community.train(tmp_path / "first", dict(COLOURS))
+    community.train_screens(tmp_path / "first")
+    shown = community.shown(community.materialize(), "community_model")
+    assert shown["tells_screens_apart"]
+
+    community.count_again(tmp_path / "counted", without="player-3")
+    refused = community.materialize()
+    assert not refused.success
+    (failure,) = refused.filter_events(lambda event: event.is_step_failure)
+    said = failure.step_failure_data.error.to_string()
+    assert "6 images that the icon classifier was made from are not believed any more" in said
+
+    # Of screens too few may be left to train another classifier: it must not wait for them.
+    community.train(tmp_path / "second", dict(COLOURS), without="player-3")
+    shown = community.shown(community.materialize(), "community_model")
+    assert not shown["tells_screens_apart"]
+    assert shown["crops"] == 42
+
+
 def test_the_audit_walks_from_what_a_program_follows_back_to_the_votes(
     community: Community, tmp_path: Path
 ) -> None:
@@ -173,8 +219,8 @@ def test_the_audit_walks_from_what_a_program_follows_back_to_the_votes(
     job = chain["icon_classifier"]["job"]
     assert job["program"] == "pipeline.community.classifiers.classifier_program"
     assert job["architecture"] == "efficientnet_b0"
-    (said,) = report["unverified"]  # no job has made this classifier
-    assert "the digest of its program, the kind of its host, its cost was not recorded" in said
+    (said,) = report["unverified"]  # no lease was had for this classifier
+    assert "its cost was not recorded" in said
     community.audit(followed / "icon_classifier.onnx", exits=3)
 
     content = (followed / "text_corrections.json").read_text("utf-8")
@@ -206,7 +252,9 @@ def test_the_audit_tells_who_was_withdrawn_since(community: Community) -> None:
     version = ArtifactVersion(asset="demo/community/staged_crops", partition=ID, data_version="a1")
     assert not withdrawn_since(version, community.resources).notes
     withdrawal = Withdrawal(install=ID, reason="asked for it", date=date(2026, 11, 30))
-    community.resources.contributions.withdrawals("demo").withdraw(withdrawal)
+    community.resources.contributions.withdrawals("demo").change(
+        lambda known: known.withdrawn(withdrawal)
+    )
     (note,) = withdrawn_since(version, community.resources).notes
     assert ID in note
     assert "asked for it" in note

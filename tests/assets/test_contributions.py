@@ -40,6 +40,7 @@ from pipeline.games.pack import GamePack
 from resources.contributions.staging import StagingPlace
 from resources.defaults import Resources
 from resources.instance import open_instance
+from resources.object_store.base import ObjectStoreBusyError, ObjectStoreError
 from resources.object_store.folder import FolderStore
 from resources.paths import Paths
 
@@ -160,6 +161,11 @@ def test_what_was_read_is_not_fetched_again(
     assert sorted(fetched) == ["annotations.jsonl", f"crops/{new}.png"]
     assert first.data_version != second.data_version
     assert len(community.staged().content.crops) == 2
+    other = uploads.files[f"crops/{new}.png"] = image_file(3)
+    assert len(other) != len(image_file(2))
+    uploads.write(community.staging)
+    community.read()
+    assert community.staged().content.refused == {Refusal.OTHER_DIGEST: 1}
 
 
 def test_who_removes_everything_is_an_empty_contributor(community: Community) -> None:
@@ -280,6 +286,48 @@ def test_who_sends_all_the_time_starves_nobody(watched: Watched) -> None:
     assert len(watched.tick()) == RUNS_A_TICK
 
 
+def test_who_cannot_be_listed_starves_nobody(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        send(watched.community, number)
+    listing = FolderStore.listing
+
+    def refuse(store: FolderStore, prefix: str = "", most: int | None = None) -> object:
+        if str(install(1)) in prefix:
+            raise ObjectStoreError("It cannot be listed.", "Look at it.")
+        return listing(store, prefix, most)
+
+    monkeypatch.setattr(FolderStore, "listing", refuse)
+    assert watched.tick() == [str(install(0))]
+    assert watched.tick() == [str(install(2))]
+    assert "It cannot be listed. Look at it." in watched.reason()
+    monkeypatch.undo()
+    assert watched.tick() == [str(install(1))]
+
+
+def test_a_store_that_wants_to_be_left_alone_is(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(watched.community, 1)
+    asked = []
+
+    def refuse(_store: FolderStore, prefix: str, _most: int) -> object:
+        asked.append(prefix)
+        raise ObjectStoreBusyError("Too many requests.", "Wait.", 10.0 if asked[1:] else 9e9)
+
+    monkeypatch.setattr(FolderStore, "folders", refuse)
+    assert "Too many requests. Wait." in watched.reason()
+    watched.now += contribution_sensor_module.MOST_PATIENCE - 1
+    assert watched.reason() == "Contributions are looked at again in 1 seconds."
+    assert len(asked) == 1
+    watched.now += 1
+    assert "Too many requests. Wait." in watched.reason()
+    monkeypatch.undo()
+    watched.now += 10
+    assert watched.tick() == [str(install(1))]
+
+
 def test_who_is_withdrawn_is_not_read(watched: Watched) -> None:
     send(watched.community, 1)
     send(watched.community, 2)
@@ -313,7 +361,7 @@ def test_a_place_that_is_away_removes_nobody(watched: Watched) -> None:
     watched.end_runs()
     watched.rest()
     watched.community.staging.rename(watched.community.staging.with_name("away"))
-    assert watched.tick() == []
+    assert "where there were contributions of 1 players" in watched.reason()
     watched.community.staging.with_name("away").rename(watched.community.staging)
     send(watched.community, 2)
     shutil.rmtree(watched.community.staging / "staging" / str(install(1)))
@@ -331,7 +379,7 @@ def test_who_is_gone_or_withdrawn_leaves_room_for_others(
     watched.end_runs()
     send(watched.community, 3)
     watched.rest()
-    assert watched.tick() == []
+    assert "Of 3 contributors 1 are not read, because no more than 2 are" in watched.reason()
     shutil.rmtree(watched.community.staging / "staging" / str(install(1)))
     assert watched.tick() == [str(install(1))]  # that nothing is left is read, too
     watched.end_runs()
@@ -342,6 +390,7 @@ def test_who_is_gone_or_withdrawn_leaves_room_for_others(
     assert watched.tick() == []
     watched.community.outpost("withdraw", str(install(2)), "--reason", "labels at random")
     assert watched.tick() == [str(install(4))]
+    assert "not read" not in watched.reason()
 
 
 def test_a_partition_that_somebody_deleted_is_read_again(watched: Watched) -> None:

@@ -60,6 +60,9 @@ COMMUNITY: dict[str, set[str]] = {
     "text_corrections": {"staged_crops"},
     "icon_classifier": {"voted_crops"},
     "screen_classifier": {"voted_crops"},
+    "disputed_crops": {"voted_crops"},
+    "dispute_task": {"disputed_crops"},
+    "settled_disputes": {"dispute_task"},
     "community_model": {"icon_classifier", "voted_crops", "text_corrections"},
 }
 """Of games whose pack says what players contribute."""
@@ -132,7 +135,9 @@ def test_the_weekly_retrain_and_the_sensor_wait_to_be_turned_on() -> None:
     selected = definitions.resolve_job_def("demo_retrain").asset_layer.executable_asset_keys
     assert set(selected) == set(GameKeys("demo").after_annotation)
     hourly = definitions.resolve_job_def("demo_community").asset_layer.executable_asset_keys
-    assert {key.path[-1] for key in hourly} == {*COMMUNITY} - {"staged_crops"}
+    assert {key.path[-1] for key in hourly} == {*COMMUNITY} - {
+        *("staged_crops", "disputed_crops", "dispute_task", "settled_disputes")
+    }
 
 
 def test_the_schedule_asks_for_one_retrain() -> None:

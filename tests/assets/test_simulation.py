@@ -117,9 +117,13 @@ def test_more_odd_players_than_players_are_refused(
     assert not resources.state.contributions.exists()
 
 
-def test_a_truth_that_cannot_be_written_is_named(resources: Resources, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["file/truth.json", "truth.json"])
+def test_a_truth_that_cannot_be_written_is_named_before_anything_is_sent(
+    resources: Resources, tmp_path: Path, place: str
+) -> None:
     (tmp_path / "file").write_text("")
-    place = tmp_path / "file" / "truth.json"
-    done = simulate(resources, "--installs", "1", "--icons", "1", "--truth", str(place))
+    (tmp_path / "truth.json").mkdir()
+    done = simulate(resources, "--installs", "1", "--icons", "1", "--truth", str(tmp_path / place))
     assert done.exit_code == 1
     assert "truth.json" in done.output.replace("\n", "")
+    assert not resources.state.contributions.exists()

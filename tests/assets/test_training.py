@@ -15,7 +15,7 @@ import dagster as dg
 import pytest
 import yaml
 from detector_runtime.models.training_scale import TrainingScale
-from doubles.artifacts import write_training_set_files
+from doubles.artifacts import RENTED_BILL, write_training_set_files
 from doubles.pages import shown
 from doubles.processes import is_alive, wait_until
 from PIL import Image
@@ -26,7 +26,6 @@ from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
 from assets.graph.training import show_batch_sizes, show_bill, stages_of, training_assets
 from pipeline.games.pack import TwoStageRules, load_pack
-from pipeline.jobs.bill import Bill, LeaseCost
 from pipeline.jobs.failures import JobFailedError
 from pipeline.labels.coverage import ClassCoverage
 from pipeline.training.job import (
@@ -210,32 +209,12 @@ def test_plots_are_kept_and_the_most_telling_ones_shown_small(
 
 
 def test_a_rented_host_shows_its_price_and_all_its_leases() -> None:
-    lease = LeaseCost(
-        lease="xyz",
-        gpu="RTX 4090",
-        place="EU-RO-1",
-        usd_per_hour=0.4,
-        seconds=450.0,
-        usd=0.05,
-        usd_is="billed",
-        ended_because="the job is over",
-    )
-    bill = Bill(
-        provider="runpod",
-        host="abc",
-        gpu="RTX 4090",
-        usd_per_hour=0.4,
-        seconds=900.0,
-        usd=0.1,
-        usd_is="billed",
-        leases=(lease, lease),
-    )
-
+    bill = RENTED_BILL.model_copy(update={"leases": RENTED_BILL.leases * 2})
     shown = show_bill(bill)
-    assert (shown["provider"], shown["host"], shown["gpu"]) == ("runpod", "abc", "RTX 4090")
-    assert (shown["usd_per_hour"], shown["leased_seconds"], shown["cost_usd"]) == (0.4, 900.0, 0.1)
+    assert (shown["provider"], shown["host"], shown["gpu"]) == ("runpod", "pod-k3j4", "NVIDIA H200")
+    assert (shown["usd_per_hour"], shown["leased_seconds"], shown["cost_usd"]) == (3.6, 4500.0, 4.1)
     assert shown["cost_is"] == "billed"
-    assert str(shown["leases"].value).count("xyz") == 2
+    assert str(shown["leases"].value).count("lease-17") == 2
 
 
 def test_this_machine_is_on_the_bill_for_nothing(bench: Bench) -> None:

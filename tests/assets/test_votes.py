@@ -2,107 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from uuid import UUID
 
-import dagster as dg
-import numpy as np
 import pytest
 import yaml
-from doubles.contributions import RULES, Uploads
-from doubles.toy import TOY
-from PIL import Image
+from doubles.crowds import KEYS, Crowd, crop, install
 from typer.testing import CliRunner
 
 from assets.cli.app import app
+from assets.cli.output import as_word
+from assets.core import building
 from assets.core.building import latest
-from assets.core.keys import GameKeys
-from assets.core.runs import Outcome, materialize
-from assets.definitions import build_definitions
+from assets.core.runs import materialize
 from pipeline.community.text_corrections import TextCorrections
 from pipeline.community.voted_crops import VotedCrop, VotedCrops
-from pipeline.community.votes.decisions import DecisionError
-from pipeline.games.pack import GamePack
+from resources.contributions.maintainer_list import MaintainerListError
 from resources.defaults import Resources
 from resources.instance import open_instance
 from resources.paths import Paths
-
-PACK = GamePack.model_validate({**TOY, "community": RULES.model_dump()})
-KEYS = GameKeys.of(PACK)
-
-
-def crop(look: int, noise: int) -> bytes:
-    """An icon as one player sees it: each has pixels of its own."""
-    coarse = np.random.default_rng(look).integers(0, 246, (8, 8, 3), dtype=np.uint8)
-    image = Image.fromarray(coarse).resize((64, 64), Image.Resampling.BICUBIC)
-    own = np.random.default_rng(noise).integers(0, 10, (64, 64, 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(np.clip(np.asarray(image, dtype=int) + own, 0, 255).astype(np.uint8)).save(
-        buffer, "PNG"
-    )
-    return buffer.getvalue()
-
-
-def text(number: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (90, 20), (number, 90, 90)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def install(number: int) -> UUID:
-    return UUID(f"00000000-0000-4000-8000-{number:012}")
-
-
-@dataclass
-class Crowd:
-    """A game with a community, in a state folder of its own."""
-
-    resources: Resources
-    instance: dg.DagsterInstance
-    pack: Path
-    definitions: dg.Definitions = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.definitions = build_definitions(PACK, {"paths": self.resources.paths})
-        self.pack.mkdir()
-        written = yaml.safe_dump(PACK.model_dump(mode="json"))
-        (self.pack / "pack.yaml").write_text(written, "utf-8")
-
-    def send(self, number: int, icons: dict[int, str], readings: dict[str, str]) -> None:
-        """Have one install upload icons by how they look, and texts by how they were read."""
-        uploads = Uploads()
-        for look, name in icons.items():
-            uploads.crop(crop(look, 100 * number + look), name)
-        for place, (read, name) in enumerate(readings.items()):
-            uploads.crop(text(10 * number + place), name, slot="title", ml_name=read)
-        uploads.write(self.resources.state.contributions / "toy", install(number))
-        self.instance.add_dynamic_partitions("toy_contributors", [str(install(number))])
-        self.make(KEYS.staged_crops, partition=str(install(number)))
-
-    def make(self, key: dg.AssetKey, **options: str) -> Outcome:
-        (outcome,) = materialize(self.definitions, self.instance, [key], **options)
-        return outcome
-
-    @property
-    def voted(self) -> VotedCrops:
-        store = self.resources.artifacts.store
-        return VotedCrops.open(latest(self.instance, store, KEYS.voted_crops).path)
-
-    def outpost(self, *words: str) -> str:
-        command = ["community", *words, "--game", str(self.pack)]
-        return CliRunner().invoke(app, command, obj=self.resources).output
-
-    def page(self, key: dg.AssetKey) -> dict[str, object]:
-        event = self.instance.get_latest_materialization_event(key)
-        assert event is not None
-        assert event.asset_materialization is not None
-        return {name: one.value for name, one in event.asset_materialization.metadata.items()}
-
 
 IRON, STEEL, SHIELD, NEW = 1, 2, 3, 4
 RIGHT = {IRON: "Iron Sword", STEEL: "Steel Sword", SHIELD: "Round Shield"}
@@ -145,13 +65,24 @@ def test_the_page_shows_who_disagrees(crowd: Crowd) -> None:
     assert (page["accepted"], page["tentative"], page["contributors"]) == (3, 1, 5)
     assert f"| {install(5)} | 3 | 0 of 2 |" in str(page["agreement_by_contributor"])
     assert "| Iron Sword | Round Shield | 1 |" in str(page["confusions"])
-    assert page["next_to_decide"] == "outpost community disputes"
+    assert "| icon | Iron Sword | 1 | 0 | 0 | 5 | 80% |" in str(page["agreement_by_label"])
+    for shown in ("![not settled]", "![least reliable contributors]"):
+        assert shown in str(page["preview"])
+    assert page["next_to_decide"] == "outpost community disputes --game toy"
 
 
 def test_nothing_is_counted_again_where_nothing_has_changed(crowd: Crowd) -> None:
     before = crowd.voted.folder
     assert crowd.make(KEYS.voted_crops).skipped
     assert crowd.voted.folder == before
+
+
+def test_the_page_names_some_of_many_installs(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "MOST_INPUTS", 2)
+    crowd.make(KEYS.voted_crops)
+    assert "... 2 of 5 are shown" in str(crowd.page(KEYS.voted_crops)["made_from"])
 
 
 def test_corrections_come_from_those_who_corrected(crowd: Crowd) -> None:
@@ -166,8 +97,14 @@ def test_corrections_come_from_those_who_corrected(crowd: Crowd) -> None:
 
 def test_what_is_not_settled_is_written_decided_and_counts(crowd: Crowd, tmp_path: Path) -> None:
     folder = tmp_path / "open"
-    assert "1 images" in crowd.outpost("disputes", "--folder", str(folder))
+    said = crowd.outpost("disputes", "--folder", str(folder))
+    assert "1 images" in said
+    assert f"decide --game {crowd.pack} --file {folder / 'disputes.yaml'}" in said
     assert {file.name for file in folder.iterdir()} == {"disputes.yaml", "sheet.jpg", "001.png"}
+    odd = tmp_path / "to decide [soon]"
+    said = crowd.outpost("disputes", "--folder", str(odd))
+    assert f"in {odd}." in said
+    assert f"--file {as_word(str(odd / 'disputes.yaml'))}" in said
     refused = crowd.outpost("disputes", "--folder", str(folder))
     assert "holds something already" in refused
     file = folder / "disputes.yaml"
@@ -176,7 +113,13 @@ def test_what_is_not_settled_is_written_decided_and_counts(crowd: Crowd, tmp_pat
     file.write_text(yaml.safe_dump([{**dispute, "label": "Irn Sword"}]), "utf-8")
     assert "perhaps Iron Sword" in crowd.outpost("decide", "--file", str(file))
     file.write_text(yaml.safe_dump([{**dispute, "label": "Iron Sword"}]), "utf-8")
-    assert "1 decisions" in crowd.outpost("decide", "--file", str(file))
+    for wrong in (["--nothing"], ["3f2a90c1", "Iron Sword"]):
+        both = CliRunner().invoke(app, ["community", "decide", "--file", str(file), *wrong])
+        assert both.exit_code == 2
+    because = ("--reason", "it has a hilt of iron")
+    assert "1 decisions" in crowd.outpost("decide", "--file", str(file), *because)
+    (decision,) = crowd.resources.contributions.decisions("toy").read().entries
+    assert decision.reason == because[1]
     crowd.make(KEYS.voted_crops)
     decided = [one for one in crowd.voted.content.crops if one.decided]
     assert [(one.label, one.status) for one in decided] == [("Iron Sword", "accepted")]
@@ -194,6 +137,8 @@ def group_of(crowd: Crowd, look: int) -> VotedCrop:
 def test_an_image_is_decided_by_its_first_digits(crowd: Crowd) -> None:
     digest = group_of(crowd, SHIELD).members[0].sha256
     assert "names no image" in crowd.outpost("decide", "zz", "Iron Sword")
+    endless = crowd.outpost("decide", digest, "Iron Sword", "--reason", "it is " * 200)
+    assert "cannot be noted: reason" in endless
     assert "1 decisions" in crowd.outpost("decide", digest[:12], "--nothing")
     crowd.make(KEYS.voted_crops)
     assert "Round Shield" not in {one.label for one in crowd.voted.content.crops}
@@ -207,7 +152,11 @@ def test_a_withdrawn_install_has_no_vote_and_no_image(crowd: Crowd) -> None:
     votes = crowd.voted.content
     assert str(install(5)) not in votes.reliability
     assert str(install(5)) not in {who for one in votes.crops for who in one.contributors}
-    assert not crowd.make(KEYS.text_corrections).skipped
+    crowd.make(KEYS.text_corrections)
+    store = crowd.resources.artifacts.store
+    corrections = latest(crowd.instance, store, KEYS.text_corrections)
+    (reading,) = TextCorrections.open(corrections.path).content.readings
+    assert reading.votes == {"Knight": tuple(str(install(number)) for number in range(1, 5))}
 
 
 def test_a_damaged_list_of_decisions_is_not_taken_for_none(crowd: Crowd) -> None:
@@ -215,7 +164,7 @@ def test_a_damaged_list_of_decisions_is_not_taken_for_none(crowd: Crowd) -> None
     whole = file.read_text("utf-8")
     try:
         file.write_text(whole[: len(whole) // 2], "utf-8")
-        with pytest.raises(DecisionError, match="what was decided"):
+        with pytest.raises(MaintainerListError, match="what was decided"):
             crowd.make(KEYS.voted_crops)
     finally:
         file.write_text(whole, "utf-8")

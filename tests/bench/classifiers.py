@@ -15,8 +15,8 @@ The plain loop may take as long as it wants with `--full`, which also trains bot
 3,000 crops (figures that end in `_from_scratch`); without, it is ended after `PATIENCE` times as
 long as ours took, `plain_was_ended` is 1, and the speedup is at least what is said.
 
-Run with `outpost bench classifiers --json`; for processors without bfloat16 set
-`ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`.
+Run with `outpost bench classifiers --json`, which takes up to half an hour on two cores; for
+processors without bfloat16 set `ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`.
 """
 
 from __future__ import annotations

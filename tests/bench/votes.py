@@ -78,7 +78,7 @@ def measure() -> dict[str, float]:
     figures |= {f"inventory_{name}": value for name, value in _inventory()}
     uploads = label_icons(Crowd(icons=33_000), 1)
     began = time.process_time()
-    count_votes(uploads.contributions, VotingRules(), uploads.views)
+    count_votes(uploads.contributions, VotingRules(), uploads.sources)
     return {**figures, "count_99000_crops_seconds": time.process_time() - began}
 
 
@@ -86,10 +86,10 @@ def _figures(crowd: Crowd) -> Iterator[tuple[str, float]]:
     plain, majority, ours = [], [], []
     for seed in SEEDS:
         uploads = label_icons(crowd, seed)
-        votes = count_votes(uploads.contributions, VotingRules(), uploads.views)
+        votes = count_votes(uploads.contributions, VotingRules(), uploads.sources)
         ours.append(judge(votes, uploads.truth))
         rules = VotingRules(rule="plain")
-        counted = count_votes(uploads.contributions, rules, uploads.views)
+        counted = count_votes(uploads.contributions, rules, uploads.sources)
         plain.append(judge(counted, uploads.truth).voted)
         majority.append(_majority_of_groups(uploads, votes))
     yield "voted", statistics.mean(one.voted for one in ours)
@@ -106,8 +106,8 @@ def _with_model() -> Iterator[tuple[str, float]]:
     found = []
     for seed in SEEDS:
         uploads = label_icons(Crowd(votes=2), seed)
-        views = replace(uploads.views, opinions=partial(_opinions, uploads.truth, seed))
-        votes = count_votes(uploads.contributions, VotingRules(), views)
+        sources = replace(uploads.sources, opinions=partial(_opinions, uploads.truth, seed))
+        votes = count_votes(uploads.contributions, VotingRules(), sources)
         found.append(judge(votes, uploads.truth))
     yield "voted", statistics.mean(one.voted for one in found)
     yield "accepted", statistics.mean(one.accepted for one in found)
@@ -134,12 +134,12 @@ def _inventory() -> Iterator[tuple[str, float]]:
     truth = simulate_contributions(objects.__setitem__, 120, 7, mix).names
     with tempfile.TemporaryDirectory() as folder:
         contributions, images = _received(objects, Path(folder))
-        views = VotingSources(
+        sources = VotingSources(
             lambda digest: window_means(_opened(images[digest])),
             lambda digest: layout_of(_opened(images[digest])),
         )
-        votes = count_votes(contributions, VotingRules(), views)
-        plain = count_votes(contributions, VotingRules(rule="plain"), views)
+        votes = count_votes(contributions, VotingRules(), sources)
+        plain = count_votes(contributions, VotingRules(rule="plain"), sources)
     for kind in ("icon", "screen"):
         crops = [crop for crop in votes.crops if crop.kind == kind]
         sizes = np.array([len(crop.members) for crop in crops])
@@ -206,7 +206,7 @@ def _targeted() -> Iterator[tuple[str, float]]:
     for seed in SEEDS:
         uploads = label_icons(TARGETED, seed)
         names = {f"Icon {icon}" for icon in range(round(TARGETED.targets * TARGETED.icons))}
-        for crop in count_votes(uploads.contributions, VotingRules(), uploads.views).crops:
+        for crop in count_votes(uploads.contributions, VotingRules(), uploads.sources).crops:
             truth = shown(crop, uploads.truth)
             if truth in names:
                 all_of_them += 1

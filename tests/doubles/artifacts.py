@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from pipeline.export.contract import check_onnx_contract
 from pipeline.export.parity import ParityReport
 from pipeline.files import write_json
-from pipeline.jobs.bill import Bill
+from pipeline.jobs.bill import Bill, LeaseCost
 from pipeline.labels.batches import Batch, BatchReport, SourceExport
 from pipeline.labels.coverage import ClassCoverage
 from pipeline.labels.merge import MergeSummary
@@ -23,6 +23,28 @@ from resources.keys.record_keys import RecordKeys
 CLOSE = ParityReport(
     images=1, detections=1, matched=1, unmatched=0, max_box_pixels=0.0, max_score_difference=0.0
 )
+RENTED_BILL = Bill(
+    provider="runpod",
+    host="pod-k3j4",
+    gpu="NVIDIA H200",
+    usd_per_hour=3.6,
+    seconds=4500.0,
+    usd=4.1,
+    usd_is="billed",
+    leases=(
+        LeaseCost(
+            lease="lease-17",
+            gpu="NVIDIA H200",
+            place="EU-RO-1",
+            usd_per_hour=3.6,
+            seconds=4500.0,
+            usd=4.1,
+            usd_is="billed",
+            ended_because="the job was done",
+        ),
+    ),
+)
+"""Of a job for which one host was rented."""
 
 
 def recorded(recipe: Recipe, keys: RecordKeys | None = None) -> Callable[[str], Provenance]:

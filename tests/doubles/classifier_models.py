@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -11,28 +10,30 @@ from pathlib import Path
 import numpy as np
 from detector_runtime.classify.hashes import perceptual_hash
 from doubles.classifiers import COLOURS, write_classifier
-from doubles.icons import png_of
+from doubles.icons import SIDE, png_of
 from PIL import Image
 
-from pipeline.community.classifiers.answers import ask
-from pipeline.community.classifiers.classifier_program.constants import ONNX_FILE, WEIGHTS_FILE
-from pipeline.community.classifiers.dataset import RULES, read_images, select_images
-from pipeline.community.classifiers.job import ClassifierKind, ClassifierSpec
-from pipeline.community.classifiers.manifest import TrainingManifest
-from pipeline.community.classifiers.model import (
-    LABELS_FILE,
-    MANIFEST_FILE,
-    META_FILE,
-    SCORES_FILE,
-    CalibrationReport,
-    ClassifierEvaluation,
-    ClassifierMeta,
-    ClassifierModel,
+from pipeline.community.classifiers.classifier_program.constants import (
+    CALIBRATION_FILE,
+    ONNX_FILE,
+    WEIGHTS_FILE,
 )
-from pipeline.community.classifiers.scoring import score_answers
+from pipeline.community.classifiers.dataset import (
+    RULES,
+    ClassifierData,
+    read_images,
+    select_images,
+)
+from pipeline.community.classifiers.job import ClassifierKind, ClassifierSpec
+from pipeline.community.classifiers.model import ClassifierModel
 from pipeline.community.voted_crops import CropMember, VotedCrop, VotedCrops, Votes
-from pipeline.files import write_json
-from pipeline.jobs.program.constants import EVENTS_FILE, JOB_FILE
+from pipeline.jobs.program.constants import (
+    ENVIRONMENT_FILE,
+    EVENTS_FILE,
+    JOB_FILE,
+    OUTPUTS_FOLDER,
+    PROGRAM_FILE,
+)
 
 Colours = Mapping[str, tuple[float, float, float]]
 PLAYERS = 8
@@ -72,51 +73,53 @@ def write_colour_votes(folder: Path, kind: ClassifierKind = "icon", seed: int = 
     return VotedCrops.write(folder, Votes(crops=tuple(groups)), files)
 
 
-def write_classifier_model(
-    folder: Path, voted: VotedCrops, colours: Colours = COLOURS, kind: ClassifierKind = "icon"
-) -> ClassifierModel:
-    """The artifact of a classifier that knows these colours, judged on the votes as any other."""
-    folder.mkdir(parents=True, exist_ok=True)
-    changes = {"temperature": "1.0", "kind": kind}
-    model = write_classifier(folder / ONNX_FILE, colours, changes=changes)
+def finished_job(
+    folder: Path,
+    data: ClassifierData,
+    colours: Colours | None = None,
+    kind: ClassifierKind = "icon",
+) -> Path:
+    """The folder of a job that has trained: its classifier knows names by their mean colours.
+
+    Args:
+        colours: names and their colours; None takes those of the images.
+    """
+    outputs = folder / OUTPUTS_FOLDER
+    outputs.mkdir(parents=True)
+    colours = colours or mean_colours(data)
     spec = ClassifierSpec(
         game="demo",
         kind=kind,
         classes=tuple(colours),
         architecture="efficientnet_b0",
-        input_side=64,
+        input_side=SIDE,
     )
-    selection = select_images(voted, kind, RULES[kind])
-    data = read_images(voted, kind, selection, 64)
-    rows = data.rows("test")
-    examples = [selection.examples[row] for row in rows]
-    answers = ask(model, data.pixels[rows])
-    scores = score_answers(answers, examples, data.is_new_group()[rows], Counter())
-    sides = Counter(side for side in selection.split.subsets if side)
-    pairs = list(zip(selection.examples, selection.split.subsets, strict=True))
-    meta = ClassifierMeta(
-        kind=kind,
-        architecture=spec.architecture,
-        input_side=64,
-        names=len(colours),
-        weights="scratch",
-        contributors=PLAYERS,
-        images={side: sides[side] for side in ("train", "validation", "test")},
-        calibration=CalibrationReport(temperature=1, min_confidence=0.5, images=1, rule="none"),
-        bytes={ONNX_FILE: model.stat().st_size, WEIGHTS_FILE: 0},
-        notes=(),
-    )
-    manifest = TrainingManifest(
-        images={one.sha256: one.label for one in selection.examples},
-        trained=tuple(sorted(one.sha256 for one, side in pairs if side in ("train", "validation"))),
-    )
-    evaluation = ClassifierEvaluation(scores=scores, beside_previous=None)
-    for name, record in ((META_FILE, meta), (MANIFEST_FILE, manifest), (SCORES_FILE, evaluation)):
-        write_json(folder / name, record.model_dump(mode="json"))
-    (folder / LABELS_FILE).write_text(
-        json.dumps({str(index): name for index, name in enumerate(colours)})
-    )
-    (folder / JOB_FILE).write_text(spec.model_dump_json())
-    for name in (WEIGHTS_FILE, EVENTS_FILE):
-        (folder / name).write_bytes(b"")
-    return ClassifierModel.open(folder)
+    (folder / JOB_FILE).write_text(spec.model_dump_json(), "utf-8")
+    (folder / PROGRAM_FILE).write_bytes(b"program")
+    changes = {"temperature": "1.0", "kind": kind}
+    write_classifier(outputs / ONNX_FILE, colours, changes=changes)
+    (outputs / WEIGHTS_FILE).write_bytes(b"weights of no network")
+    event = {"event": "epoch", "seconds": 1.0, "epoch": 1, "epochs": 1, "val_accuracy": 0.5}
+    (outputs / EVENTS_FILE).write_text(json.dumps(event) + "\n", "utf-8")
+    calibration = {"temperature": 1.0, "min_confidence": 0.5, "images": 30, "rule": "by hand"}
+    (outputs / CALIBRATION_FILE).write_text(json.dumps(calibration), "utf-8")
+    host = {"device": "CPU, 2 cores", "weights": "scratch"}
+    (outputs / ENVIRONMENT_FILE).write_text(json.dumps(host), "utf-8")
+    return folder
+
+
+def mean_colours(data: ClassifierData) -> Colours:
+    """Of the images of each name."""
+    names = data.selection.classes
+    means = [data.pixels[data.labels == index].mean(axis=(0, 1, 2)) for index in range(len(names))]
+    return {name: tuple(map(float, mean)) for name, mean in zip(names, means, strict=True)}
+
+
+def write_classifier_model(
+    folder: Path, voted: VotedCrops, colours: Colours = COLOURS, kind: ClassifierKind = "icon"
+) -> ClassifierModel:
+    """The artifact of a classifier that knows these colours, judged on the votes as any other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data = read_images(voted, kind, select_images(voted, kind, RULES[kind]), SIDE)
+    job = finished_job(folder.parent / f"{folder.name}_job", data, colours, kind)
+    return ClassifierModel.write(folder, job, data)

@@ -46,7 +46,12 @@ Values = Mapping[str, str]
 
 @dataclass
 class Task:
-    """A task and its one job."""
+    """A task and its jobs: one, or several of some images each.
+
+    Attributes:
+        job_size: images in a job; 0 for all of them in one.
+        completed_jobs: those that were completed while the task's `state` is another one.
+    """
 
     id: int
     name: str
@@ -56,11 +61,20 @@ class Task:
     state: str = "new"
     frames: dict[str, bytes] = field(default_factory=dict)
     shapes: list[Item] = field(default_factory=list)
+    tags: list[Item] = field(default_factory=list)
+    job_size: int = 0
+    completed_jobs: set[int] = field(default_factory=set)
     uploads: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
         return sorted(self.frames)
+
+    @property
+    def jobs(self) -> list[range]:
+        """The numbers of the images of each."""
+        size, images = self.job_size or len(self.frames) or 1, len(self.frames)
+        return [range(first, min(first + size, images)) for first in range(0, images, size)]
 
 
 @dataclass
@@ -113,9 +127,21 @@ class CvatDouble(Double):
         for name in ("CVAT_ORGANIZATION", "CVAT_USER", "CVAT_PASSWORD"):
             monkeypatch.delenv(name, raising=False)
 
-    def finish(self, task: Task) -> None:
-        """A person completes the task's job."""
-        task.state, task.updated = "completed", self._now()
+    def finish(self, task: Task, job: int | None = None) -> None:
+        """A person completes the task's jobs, or one of them, from 0 on."""
+        task.updated = self._now()
+        if job is None:
+            task.state = "completed"
+        else:
+            task.completed_jobs.add(job)
+
+    def tag(self, task: Task, image: str, *labels: str) -> None:
+        """A person gives an image these tags, in place of those that it has."""
+        ids = {label["name"]: label["id"] for label in self.labels_of(task.project)}
+        frame = task.names.index(image)
+        given = [{"label_id": ids[label], "frame": frame, "source": "manual"} for label in labels]
+        kept = [one for one in task.tags if one["frame"] != frame]
+        task.tags, task.updated = kept + self._tags({"tags": given}, task), self._now()
 
     def edit(self, task: Task, shapes: list[Item]) -> None:
         """A person saves other shapes."""
@@ -272,6 +298,7 @@ class CvatDouble(Double):
         task = Task(
             self._number(), body["name"], body["project_id"], body.get("subset", ""), self._now()
         )
+        task.job_size = body.get("segment_size", 0)
         self.tasks[task.id] = task
         return Reply(201, self._task(task))
 
@@ -294,9 +321,13 @@ class CvatDouble(Double):
         return self._page(request, [self._task(task) for task in found])
 
     def _list_jobs(self, request: Request, values: Values) -> Reply:
-        project = int(request.query["project_id"])
-        found = [task for task in self.tasks.values() if task.project == project and task.frames]
-        return self._page(request, [self._job(task) for task in found])
+        query, tasks = request.query, list(self.tasks.values())
+        if "task_id" in query:
+            found = [task for task in tasks if task.id == int(query["task_id"])]
+        else:
+            found = [task for task in tasks if task.project == int(query["project_id"])]
+        jobs = [self._job(task, number) for task in found for number in range(len(task.jobs))]
+        return self._page(request, jobs)
 
     def _task(self, task: Task) -> Item:
         return {
@@ -310,23 +341,29 @@ class CvatDouble(Double):
             "data_chunk_size": 4,
             "data_original_chunk_type": "imageset",
             "organization": None,
-            "jobs": {"completed": int(task.state == "completed"), "validation": 0},
+            "jobs": {"completed": self._completed(task), "validation": 0},
             "labels": {"url": f"{self.origin}/api/labels"},
             "updated_date": task.updated.isoformat(),
         }
 
-    def _job(self, task: Task) -> Item:
+    def _job(self, task: Task, number: int) -> Item:
+        frames = task.jobs[number]
         return {
-            "id": task.id + 1000,
+            "id": task.id + 1000 * (number + 1),
+            "start_frame": frames[0],
+            "stop_frame": frames[-1],
             "task_id": task.id,
             "project_id": task.project,
             "type": "annotation",
-            "state": task.state,
+            "state": "completed" if number in task.completed_jobs else task.state,
             "stage": "annotation",
             "issues": {"count": 0},
             "labels": {"url": f"{self.origin}/api/labels"},
             "updated_date": task.updated.isoformat(),
         }
+
+    def _completed(self, task: Task) -> int:
+        return len(task.jobs if task.state == "completed" else task.completed_jobs)
 
     # Images.
 
@@ -370,28 +407,44 @@ class CvatDouble(Double):
     # Shapes.
 
     def _get_annotations(self, request: Request, values: Values) -> Reply:
-        shapes = self.tasks[int(values["id"])].shapes
-        return Reply(200, {"version": 1, "tags": [], "shapes": shapes, "tracks": []})
+        task = self.tasks[int(values["id"])]
+        body = {"version": 1, "tags": task.tags, "shapes": task.shapes, "tracks": []}
+        return Reply(200, body)
 
     def _put_annotations(self, request: Request, values: Values) -> Reply:
         task = self.tasks[int(values["id"])]
         task.shapes, task.updated = self._shapes(request.body, task), self._now()
+        task.tags = self._tags(request.body, task)
         return self._get_annotations(request, values)
 
     def _add_annotations(self, request: Request, values: Values) -> Reply:
         task = self.tasks[int(values["id"])]
         task.shapes += self._shapes(request.body, task)
+        task.tags += self._tags(request.body, task)
         task.updated = self._now()
         return self._get_annotations(request, values)
 
     def _shapes(self, body: Item, task: Task) -> list[Item]:
-        labels = {label["id"] for label in self.labels_of(task.project)}
         shapes = body.get("shapes", [])
-        strange = [one for one in shapes if one["label_id"] not in labels]
-        assert not strange, f"labels of another project: {strange[:3]}"
-        assert all(one["frame"] < len(task.frames) for one in shapes)
+        self._check_places(shapes, task)
         plain = {"source": "manual", "score": 1.0, "attributes": [], "occluded": False}
         return [{**plain, **shape, "id": self._number()} for shape in shapes]
+
+    def _tags(self, body: Item, task: Task) -> list[Item]:
+        tags = body.get("tags", [])
+        self._check_places(tags, task)
+        labels = {label["id"]: label for label in self.labels_of(task.project)}
+        for one in tags:
+            known = {attribute["id"] for attribute in labels[one["label_id"]]["attributes"]}
+            assert {each["spec_id"] for each in one.get("attributes", [])} <= known
+        plain = {"source": "manual", "attributes": []}
+        return [{**plain, **tag, "id": self._number()} for tag in tags]
+
+    def _check_places(self, marks: list[Item], task: Task) -> None:
+        labels = {label["id"] for label in self.labels_of(task.project)}
+        strange = [one for one in marks if one["label_id"] not in labels]
+        assert not strange, f"labels of another project: {strange[:3]}"
+        assert all(one["frame"] < len(task.frames) for one in marks)
 
     # Imports of files, over TUS.
 

@@ -3,7 +3,8 @@
 Requests and answers are those of its source (`_commit_api.py`, `lfs.py`, `hf_api.py`): files above
 ten bytes that end in .png go through Git LFS, as the `.gitattributes` of a new data set says of
 images; all others are within the commit. A commit that follows another one than the newest is
-refused with 412.
+refused with 412. Whoever asks for a large file is sent on to another host, with an address that is
+signed, as the hub does.
 """
 
 from __future__ import annotations
@@ -11,22 +12,27 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
 from huggingface_hub import constants
 
 NAME = "somebody/contributions"
 TOKEN = "hf_not-to-be-shown"
+SIGNATURE = "signed-and-not-to-be-shown"
 API = f"/api/datasets/{NAME}"
 FILES = f"/datasets/{NAME}/resolve/"
+RANGE = re.compile(r"bytes=(?P<first>\d+)-(?P<last>\d+)")
 
 
 @dataclass
@@ -36,24 +42,42 @@ class Repository:
     Attributes:
         commits: their operations, the oldest first: paths by kind.
         stored: what was uploaded through Git LFS, by digest, and how often each was.
+        earlier: what the files were, by commit.
         refusals: statuses and headers with which the next commits are refused.
+        limits: headers with which the next readings are refused, because there were too many.
         meanwhile: called before the next commit is looked at.
+        page: entries of one page of a listing.
+        pages: of listings that were asked for.
+        seconds: that a page takes.
+        next_page: another address than its own, which that of the next page begins with.
+        knows_ranges: whether a part of a file can be had.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
     commits: list[list[str]] = field(default_factory=list)
     stored: dict[str, bytes] = field(default_factory=dict)
     puts: list[str] = field(default_factory=list)
+    earlier: dict[str, dict[str, bytes]] = field(default_factory=dict)
     refusals: deque[tuple[int, dict[str, str]]] = field(default_factory=deque)
+    limits: deque[dict[str, str]] = field(default_factory=deque)
     meanwhile: Callable[[], object] | None = None
+    page: int = 1000
+    pages: int = 0
+    seconds: float = 0.0
+    next_page: str = ""
+    knows_ranges: bool = True
     lock: Any = field(default_factory=threading.RLock)
 
     @property
     def head(self) -> str:
         return hashlib.sha1(str(len(self.commits)).encode()).hexdigest()
 
-    def info(self, path: str) -> dict[str, Any]:
-        content = self.files[path]
+    def at(self, revision: str) -> dict[str, bytes]:
+        """The files of a commit."""
+        return self.files if revision in ("main", self.head) else self.earlier[revision]
+
+    def info(self, path: str, revision: str = "main") -> dict[str, Any]:
+        content = self.at(revision)[path]
         blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
         found = {"type": "file", "path": path, "size": len(content), "oid": blob}
         if is_large(path):
@@ -62,8 +86,24 @@ class Repository:
             return {**found, "oid": "0" * 40, "lfs": pointer}
         return found
 
+    def tree(self, revision: str, folder: str, *, recursive: bool) -> list[dict[str, Any]]:
+        """Files and folders in a folder, or all below it, by their path."""
+        start = f"{folder}/" if folder else ""
+        paths = self.at(revision)
+        below = [path.removeprefix(start) for path in paths if path.startswith(start)]
+        whole = [path for path in below if recursive or "/" not in path]
+        files = [self.info(start + path, revision) for path in whole]
+        folders = {str(one) for path in below for one in PurePosixPath(path).parents} - {"."}
+        entries = [
+            {"type": "directory", "path": start + one, "oid": "1" * 40, "size": 0}
+            for one in folders
+            if recursive or "/" not in one
+        ]
+        return sorted([*files, *entries], key=lambda one: str(one["path"]))
+
     def commit(self, lines: list[dict[str, Any]]) -> None:
         done = []
+        self.earlier[self.head] = dict(self.files)
         for line in lines:
             value = line["value"]
             if line["key"] == "file":
@@ -74,6 +114,12 @@ class Repository:
                 del self.files[value["path"]]
             done.append(value["path"])
         self.commits.append(done)
+
+
+def split(path: str) -> tuple[str, str]:
+    """A revision, and what is asked for of it."""
+    revision, _, rest = path.partition("/")
+    return revision, rest
 
 
 def is_large(path: str) -> bool:
@@ -90,6 +136,8 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, status: int, body: Any = None, **headers: str) -> None:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
+        if isinstance(body, dict) and "error" in body:
+            headers["X_Error_Message"] = body["error"]
         for name, value in {"Content-Length": str(len(content)), **headers}.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
@@ -104,19 +152,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         repository, path = self.repository, unquote(urlsplit(self.path).path)
+        if path.startswith("/elsewhere/"):
+            self.elsewhere(path.removeprefix("/elsewhere/"))
+            return
         if self.refused():
             return
-        if path == API or path == f"{API}/revision/main":
+        if repository.limits:
+            self.answer(429, {"error": "Too many requests"}, **repository.limits.popleft())
+        elif path == API or path == f"{API}/revision/main":
             self.answer(200, {"id": NAME, "sha": repository.head, "private": True, "tags": []})
         elif path.startswith(FILES):
-            self.file(path.removeprefix(FILES).partition("/")[2])
+            self.file(*split(path.removeprefix(FILES)))
         elif path.startswith(f"{API}/tree/"):
-            folder = path.removeprefix(f"{API}/tree/").partition("/")[2]
-            found = [repository.info(p) for p in repository.files if p.startswith(f"{folder}/")]
-            if not found and folder:
-                self.answer(404, {"error": "Entry not found"}, X_Error_Code="EntryNotFound")
-            else:
-                self.answer(200, found)
+            self.tree(*split(path.removeprefix(f"{API}/tree/")))
         else:
             self.answer(404, {"error": "Repository not found"}, X_Error_Code="RepoNotFound")
 
@@ -186,13 +234,60 @@ class Handler(BaseHTTPRequestHandler):
         url = f"http://{self.headers['Host']}/datasets/{NAME}/commit/{repository.head}"
         self.answer(200, {"success": True, "commitOid": repository.head, "commitUrl": url})
 
-    def file(self, path: str) -> None:
-        content = self.repository.files.get(path)
+    def tree(self, revision: str, folder: str) -> None:
+        """A page of what lies in a folder or below it, and the address of the next page."""
+        address = urlsplit(self.path)
+        asked = {name: values[0] for name, values in parse_qs(address.query).items()}
+        recursive, start = asked["recursive"].lower(), int(asked.get("cursor", 0))
+        found = self.repository.tree(revision, folder, recursive=recursive == "true")
+        if not found and folder:
+            self.answer(404, {"error": "Entry not found"}, X_Error_Code="EntryNotFound")
+            return
+        end, links = start + self.repository.page, {}
+        if found[end:]:
+            query = f"recursive={recursive}&cursor={end}"
+            hub = self.repository.next_page or f"http://{self.headers['Host']}"
+            links["Link"] = f'<{hub}{address.path}?{query}>; rel="next"'
+        self.repository.pages += 1
+        time.sleep(self.repository.seconds)
+        self.answer(200, found[start:end], **links)
+
+    def file(self, revision: str, path: str) -> None:
+        content = self.repository.at(revision).get(path)
         if content is None:
             self.answer(404, {"error": "Entry not found"}, X_Error_Code="EntryNotFound")
             return
         tag = hashlib.sha256(content).hexdigest()
-        self.answer(200, content, ETag=f'"{tag}"', X_Repo_Commit=self.repository.head)
+        facts = {"ETag": f'"{tag}"', "X_Repo_Commit": self.repository.head}
+        if is_large(path):
+            port = self.headers["Host"].partition(":")[2]
+            signed = f"{revision}/{quote(path)}?Signature={SIGNATURE}"
+            place = f"http://localhost:{port}/elsewhere/{signed}"
+            self.answer(302, Location=place, **facts)
+        else:
+            self.content(content, facts)
+
+    def elsewhere(self, path: str) -> None:
+        """Large files: whoever shows a token, too, is refused, as S3 does."""
+        revision, path = split(path)
+        if "Authorization" in self.headers:
+            self.answer(400, {"error": "Only one way to sign is allowed"})
+        elif path not in self.repository.at(revision):
+            self.answer(403, {"error": ""})
+        else:
+            self.content(self.repository.at(revision)[path], {})
+
+    def content(self, content: bytes, facts: dict[str, str]) -> None:
+        """All of it, or the part that is asked for."""
+        wanted = RANGE.fullmatch(self.headers.get("Range", ""))
+        if wanted is None or not self.repository.knows_ranges:
+            self.answer(200, content, **facts)
+        elif int(wanted["first"]) >= len(content):
+            self.answer(416, {"error": "Range not satisfiable"})
+        else:
+            first, last = int(wanted["first"]), min(int(wanted["last"]), len(content) - 1)
+            place = f"bytes {first}-{last}/{len(content)}"
+            self.answer(206, content[first : last + 1], Content_Range=place, **facts)
 
 
 @contextmanager

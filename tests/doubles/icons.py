@@ -7,7 +7,6 @@ mirrored and the fourth has another handle.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,20 +14,11 @@ from pathlib import Path
 
 import numpy as np
 from detector_runtime.classify.hashes import perceptual_hash
-from doubles.classifiers import write_classifier
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from pipeline.community.classifiers.classifier_program.constants import (
-    CALIBRATION_FILE,
-    ONNX_FILE,
-    WEIGHTS_FILE,
-)
-from pipeline.community.classifiers.dataset import ClassifierData
-from pipeline.community.classifiers.job import ClassifierSpec
 from pipeline.community.staged_crops import CropKind
 from pipeline.community.voted_crops import CropMember, VotedCrop, VotedCrops, Votes
-from pipeline.jobs.program.constants import EVENTS_FILE, JOB_FILE, OUTPUTS_FOLDER
 
 SIDE = 64
 FAMILY = 4
@@ -165,23 +155,3 @@ def _groups(kind: CropKind, number: int, members: list[CropMember]) -> Iterator[
             votes={label: voters},
             members=tuple(part),
         )
-
-
-def finished_job(folder: Path, data: ClassifierData) -> Path:
-    """The folder of a job that has trained: its classifier knows names by their mean colours."""
-    names = data.selection.classes
-    outputs = folder / OUTPUTS_FOLDER
-    outputs.mkdir(parents=True)
-    spec = ClassifierSpec(
-        game="toy", kind="icon", classes=names, architecture="efficientnet_b0", input_side=SIDE
-    )
-    (folder / JOB_FILE).write_text(spec.model_dump_json(), "utf-8")
-    means = [data.pixels[data.labels == index].mean(axis=(0, 1, 2)) for index in range(len(names))]
-    colours = {name: tuple(map(float, mean)) for name, mean in zip(names, means, strict=True)}
-    write_classifier(outputs / ONNX_FILE, colours, changes={"temperature": "1.0"})
-    (outputs / WEIGHTS_FILE).write_bytes(b"weights of no network")
-    event = {"event": "epoch", "seconds": 1.0, "epoch": 1, "epochs": 1, "val_accuracy": 0.5}
-    (outputs / EVENTS_FILE).write_text(json.dumps(event) + "\n", "utf-8")
-    calibration = {"temperature": 1.0, "min_confidence": 0.5, "images": 30, "rule": "by hand"}
-    (outputs / CALIBRATION_FILE).write_text(json.dumps(calibration), "utf-8")
-    return folder

@@ -60,7 +60,7 @@ class Uploads:
     looks: Mapping[str, Colours]
 
     @property
-    def views(self) -> VotingSources:
+    def sources(self) -> VotingSources:
         return VotingSources(self._windows, lambda _: np.zeros(0, dtype=np.float32))
 
     def _windows(self, digest: str) -> Colours:

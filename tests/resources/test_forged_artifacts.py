@@ -271,6 +271,18 @@ def test_no_changed_byte_of_the_store_leaves_the_model_believed(
     assert story.is_believed
 
 
+def test_collecting_garbage_leaves_a_changed_record_for_the_audit_to_name(story: Story) -> None:
+    file, version = story.record_of(story.weights), story.weights.data_version
+    text = file.read_text("utf-8")
+    asset = "toy/weights"
+    for true, false in ((asset, "toy/weighty"), (asset, "toy/.eights"), (version, version[::-1])):
+        write(file, text.replace(true, false).encode())
+        story.store.remove(story.store.garbage({story.weights, story.training_set}))
+        assert file.is_file(), false
+    write(file, text.encode())
+    assert story.is_believed
+
+
 def test_a_forged_record_in_a_bucket_is_named_and_not_taken(tmp_path: Path) -> None:
     bucket = tmp_path / "bucket"
     one, two = (store_in(tmp_path / name, bucket) for name in ("one", "two"))

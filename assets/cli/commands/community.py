@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assets.cli.context import Game, resources_of
-from assets.cli.output import Json, console, explained, print_json, print_table
+from assets.cli.output import Json, as_word, explained, plain, print_json, print_table
 
 if TYPE_CHECKING:
     from assets.operations.community.contributors import ContributorRow
@@ -43,7 +43,7 @@ def list_contributors(context: typer.Context, game: Game = "demo", as_json: Json
             ),
         )
     else:
-        console.print("Nobody has sent anything yet.")
+        plain("Nobody has sent anything yet.")
 
 
 @community_app.command()
@@ -63,10 +63,9 @@ def withdraw(
 
     with explained():
         withdraw_install(resources_of(context), game, install, reason)
-    console.print(
+    plain(
         f"{install} is withdrawn. Materialize voted_crops, and what follows from it, to have "
-        "everything made without these votes.",
-        soft_wrap=True,
+        "everything made without these votes."
     )
 
 
@@ -80,7 +79,7 @@ def restore(context: typer.Context, install: Install, game: Game = "demo") -> No
 
     with explained():
         restore_install(resources_of(context), game, install)
-    console.print(f"{install} counts again. Materialize voted_crops to count the votes.")
+    plain(f"{install} counts again. Materialize voted_crops to count the votes.")
 
 
 @community_app.command()
@@ -91,22 +90,32 @@ def disputes(
         Path | None, typer.Option(help="Where to; by default a folder in the state folder.")
     ] = None,
     most: Annotated[int, typer.Option(min=1, help="Images at most.")] = 100,
+    batch: Annotated[
+        str, typer.Option(help="Choose them as a batch of this name for CVAT, not into a folder.")
+    ] = "",
 ) -> None:
     """Write the images on which the votes have not settled into a folder, to say what they show.
+
+    Or choose them as a batch, which `outpost cvat push` puts into CVAT.
 
     Example: `outpost community disputes --game demo`
     """
     from assets.operations.community.settling_votes import disputes as write_disputes
 
+    if batch:
+        if folder is not None:
+            raise typer.BadParameter("Name a --batch for CVAT or a --folder, not both.")
+        _choose_disputes(context, game, batch, most)
+        return
     with explained():
         target, count = write_disputes(resources_of(context), game, folder, most)
     if not count:
-        console.print("Everything is settled.")
+        plain("Everything is settled.")
         return
-    console.print(
+    plain(
         f"{count} images are in {target}. Look at sheet.jpg, write what they show into "
-        f"disputes.yaml, then: outpost community decide --file {target / 'disputes.yaml'}",
-        soft_wrap=True,
+        f"disputes.yaml, then: outpost community decide --game {as_word(game)} "
+        f"--file {as_word(str(target / 'disputes.yaml'))}"
     )
 
 
@@ -131,18 +140,30 @@ def decide(
     from assets.operations.community.settling_votes import decide as note_decisions
     from assets.operations.community.settling_votes import decide_by_file
 
-    if (file is None) is not bool(image) or (bool(image) and bool(label) is nothing):
+    by_image = file is None and bool(image) and bool(label) is not nothing
+    by_file = file is not None and not (image or nothing)
+    if not (by_image or by_file):
         raise typer.BadParameter("Name an image and its label or --nothing, or a --file.")
     with explained():
         resources = resources_of(context)
         if file is not None:
-            count = decide_by_file(resources, game, file)
+            count = decide_by_file(resources, game, file, reason)
         else:
             count = note_decisions(resources, game, {image: label}, reason)
-    console.print(
+    plain(
         f"{count} decisions are noted. Materialize voted_crops, and what follows from it, to have "
-        "them count.",
-        soft_wrap=True,
+        "them count."
+    )
+
+
+def _choose_disputes(context: typer.Context, game: str, batch: str, most: int) -> None:
+    from assets.operations.community.dispute_batches import choose_disputes
+
+    with explained():
+        chosen = choose_disputes(resources_of(context), game, batch, most)
+    plain(
+        f"{chosen.groups} images are in the batch {batch}, {chosen.waiting} wait for another one. "
+        f"To have them decided in CVAT: outpost cvat push {batch} --game {as_word(game)}"
     )
 
 

@@ -37,7 +37,7 @@ def push(
     ] = True,
     as_json: Json = False,
 ) -> None:
-    """Put an annotation batch into CVAT: images, labels and boxes to correct.
+    """Put an annotation batch into CVAT: images, labels and boxes or tags to correct.
 
     Pushing twice changes nothing; a push that was interrupted is done again.
 
@@ -71,6 +71,8 @@ def pull(
 ) -> None:
     """Download completed tasks into the exports folder, where the sensor takes them.
 
+    Of disputed images of players, what was decided in completed jobs is noted.
+
     Exits with 1 when one of them fails; the others are there.
 
     Example: `outpost cvat pull --game aoe2`
@@ -85,7 +87,7 @@ def pull(
         print_json(pulled)
     elif pulled:
         for one in pulled:
-            plain(f"{one.outcome:13}  {one.name}  {one.file}")
+            plain(f"{one.outcome:13}  {one.name}  {one.file}  {one.detail}".rstrip())
     else:
         console.print("No task is completed. `outpost cvat status` shows how far they are.")
     for one in pulled:

@@ -24,7 +24,7 @@ from assets.core.building import (
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import PREVIEW, drawing, image, literal, table
-from assets.graph.training import show_bill
+from assets.graph.training import job_listener, left_behind, show_bill
 from pipeline.community.classifiers.classifier_program.constants import HEAD
 from pipeline.community.classifiers.dataset import (
     RULES,
@@ -53,14 +53,14 @@ from pipeline.community.voted_crops import VotedCrops
 from pipeline.errors import OutpostError
 from pipeline.evaluation.metrics.sessions import Estimate
 from pipeline.games.pack import GamePack
-from pipeline.jobs.events import JobEvent, MessageEvent, ProgressEvent, StageEvent
-from pipeline.progress import Progress
+from pipeline.jobs.events import JobEvent
+from pipeline.jobs.kept import JobFiles
+from pipeline.jobs.program.constants import OUTPUTS_FOLDER
 from pipeline.provenance import code_version_behind
 from pipeline.training.library.checkpoints import find_checkpoint
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.files import remove_tree
 from resources.gpu import Gpu
-from resources.run_log import reporter
 
 GROUP = "community"
 CODE = ("pipeline.community.classifiers.model", "pipeline.community.classifiers.dataset")
@@ -287,16 +287,14 @@ class ClassifierTraining:
         return AssetBuild(self.context, self.store, self.key, code, recipe, inputs)
 
     def _run(self, spec: ClassifierSpec, job: Path) -> None:
-        log = self.context.log
+        log, outputs = self.context.log, JobFiles(job.parent / OUTPUTS_FOLDER)
         try:
             with self.gpu.rent(classifier_job_spec(spec)) as lease:
                 log.info(f"Training on {lease.host.name} ({lease.host.provider}).")
                 lease.run(job, _listener(log), log.debug)
         except BaseException:
-            log.error(
-                f"Log and results so far: {job.parent}. If it had finished an epoch, launch again "
-                f"with resume: {str(job.parent)!r} to go on from there."
-            )
+            if outputs.folder.is_dir():  # A host was had.
+                log.error(left_behind(outputs))
             raise
 
     def _say(self, message: str) -> None:
@@ -304,22 +302,11 @@ class ClassifierTraining:
 
 
 def _listener(log: dg.DagsterLogManager) -> Callable[[JobEvent], None]:
-    """Turns a job's events into what a person wants to read, and into what a bar shows."""
-    report = reporter(log.debug)
-
     def on_event(event: JobEvent) -> None:
-        if isinstance(event, StageEvent):
-            log.info(event.message)
-        elif isinstance(event, MessageEvent):
-            notice(log.info, event.message)
-        elif isinstance(event, ProgressEvent):
-            done = (event.epoch - 1) * event.batches + event.batch
-            total = event.epochs * event.batches
-            report(Progress("training batches", done, total, event.seconds, event.seconds_left))
-        elif isinstance(event, ClassifierEpoch):
+        if isinstance(event, ClassifierEpoch):
             notice(log.info, _epoch_line(event))
 
-    return on_event
+    return job_listener(log, on_event)
 
 
 def _epoch_line(epoch: ClassifierEpoch) -> str:

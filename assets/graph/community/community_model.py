@@ -10,7 +10,14 @@ from typing import Any
 
 import dagster as dg
 
-from assets.core.building import AssetBuild, Metadata, build_asset, latest, latest_version
+from assets.core.building import (
+    AssetBuild,
+    Metadata,
+    build_asset,
+    latest,
+    latest_version,
+    notice,
+)
 from assets.core.keys import GameKeys
 from assets.core.metadata import literal, table
 from assets.graph.release import (
@@ -18,6 +25,7 @@ from assets.graph.release import (
     publish,
     show_version,
     signers_of,
+    trusted_record,
     trusted_records,
 )
 from pipeline.community.classifiers.model import ClassifierModel
@@ -32,7 +40,13 @@ from pipeline.release.community.evidence import PairedVerdict
 from pipeline.release.community.known_names import known_names
 from pipeline.release.community.new_version import NewCommunityVersion, community_name
 from pipeline.release.community.package import ClassifierPart, CommunityPackage, CommunityParts
-from pipeline.release.community.parts import compare_with_champion, evidence_of, part_of
+from pipeline.release.community.parts import (
+    UnbelievedImagesError,
+    compare_with_champion,
+    evidence_of,
+    part_of,
+    require_believed,
+)
 from pipeline.release.published import PublishedModel
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.releases.release_store import NoKeysError, ReleaseStore
@@ -76,10 +90,9 @@ def _community_model(pack: GamePack) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         store, instance = artifacts.store, context.instance
         icons, voted, corrections = (latest(instance, store, key) for key in needed)
-        screens = None
-        # There is none before enough screens have been sent.
-        if latest_version(instance, keys.screen_classifier) is not None:
-            screens = latest(instance, store, keys.screen_classifier)
+        model, crops = ClassifierModel.open(icons.path), VotedCrops.open(voted.path)
+        require_believed(model, crops)
+        screens = _screens(context, store, keys, crops)
         published = releases.store(community_name(pack.name)) if releases.is_configured else None
         champion = _champion_of(published)
         inputs = (icons, voted, corrections, *([screens] if screens else []))
@@ -87,7 +100,6 @@ def _community_model(pack: GamePack) -> dg.AssetsDefinition:
         build = AssetBuild(context, store, keys.community_model, code, recipe, inputs)
 
         def write(folder: Path) -> None:
-            model, crops = ClassifierModel.open(icons.path), VotedCrops.open(voted.path)
             parts = CommunityParts(
                 name=community_name(pack.name),
                 version=release_version(
@@ -146,8 +158,24 @@ def _published_community_model(pack: GamePack) -> dg.AssetsDefinition:
     return published_community_model
 
 
+def _screens(
+    context: dg.AssetExecutionContext, store: ArtifactStore, keys: GameKeys, voted: VotedCrops
+) -> Artifact | None:
+    """The classifier of screens: None before enough have been sent, and where it has learned from
+    images that are not believed any more, which may be too few to train another one."""
+    if latest_version(context.instance, keys.screen_classifier) is None:
+        return None
+    screens = latest(context.instance, store, keys.screen_classifier)
+    try:
+        require_believed(ClassifierModel.open(screens.path), voted)
+    except UnbelievedImagesError as error:
+        notice(context.log.warning, f"{error.problem} The community model goes without it.")
+        return None
+    return screens
+
+
 def _part(store: ArtifactStore, artifact: Artifact) -> ClassifierPart:
-    record = trusted_records(store, artifact)[0]
+    record = trusted_record(store, artifact)
     return part_of(ClassifierModel.open(artifact.path), datetime.fromisoformat(record.made_at))
 
 

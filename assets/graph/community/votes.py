@@ -1,7 +1,7 @@
 """What is believed of all contributions: labels of icons and screens, corrections of texts."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from assets.core.building import (
 )
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
-from assets.core.metadata import image, literal, table
+from assets.core.metadata import image, limited, literal, table
 from pipeline.community.classifiers.model import ClassifierModel
 from pipeline.community.staged_crops import CropKind, StagedCrops
 from pipeline.community.text_corrections import TextCorrections
@@ -68,6 +68,23 @@ def counted_contributions(
     return tuple(store.open(version) for version in versions if version)
 
 
+def _counted(
+    context: dg.AssetExecutionContext,
+    store: ArtifactStore,
+    keys: GameKeys,
+    withdrawn: frozenset[str],
+) -> tuple[Artifact, ...]:
+    """The same, and a word in the log where it is nothing."""
+    found = counted_contributions(context.instance, store, keys, withdrawn)
+    if not found:
+        context.log.info(
+            "Nobody has sent anything that counts: turn on the sensor "
+            f"{keys.game}_contribution_sensor; `outpost community list --game {keys.game}` shows "
+            "who has sent something."
+        )
+    return found
+
+
 def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     code = code_version_behind(
@@ -112,9 +129,7 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
         rules = VotingRules(**config.model_dump(exclude={"ask_classifier"}))
         instance, store = context.instance, artifacts.store
         withdrawn = _withdrawn(contributions, pack)
-        sent = counted_contributions(instance, store, keys, withdrawn)
-        if not sent:
-            context.log.info(_nobody(keys))
+        sent = _counted(context, store, keys, withdrawn)
         asks = config.ask_classifier and rules.rule != "plain"
         in_use = _classifiers(instance, store, keys) if asks else {}
         staged = [StagedCrops.open(artifact.path) for artifact in sent]
@@ -124,24 +139,25 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
         recipe = {
             "rules": rules.model_dump(mode="json"),
             "withdrawn": sorted(withdrawn),
-            "decisions": [decision.model_dump(mode="json") for decision in decisions],
+            # Where one was made changes nothing of the votes.
+            "decisions": [one.model_dump(mode="json", exclude={"batch"}) for one in decisions],
         }
         inputs = (*sent, *in_use.values())
         build = AssetBuild(context, store, keys.voted_crops, code, recipe, inputs)
 
         def write(folder: Path) -> None:
             models = {kind: ClassifierModel.open(one.path) for kind, one in in_use.items()}
-            views = VotingSources(
+            sources = VotingSources(
                 partial(_windows, images),
                 partial(_layout, images),
                 decisions,
                 ModelsInUse(models, images, build.report).opinions,
                 build.report,
             )
-            votes = count_votes([one.content for one in staged], rules, views)
+            votes = count_votes([one.content for one in staged], rules, sources)
             VotedCrops.write(folder, votes, images)
 
-        return build_asset(build, write, partial(_show_votes, decisions=decisions))
+        return build_asset(build, write, partial(_show_votes, game=keys.game, decisions=decisions))
 
     return voted_crops
 
@@ -175,7 +191,7 @@ def _text_corrections(pack: GamePack, community: CommunityRules) -> dg.AssetsDef
         contributions: Contributions,
     ) -> dg.MaterializeResult[Any]:
         rules, withdrawn = TextVotingRules(quorum=config.quorum), _withdrawn(contributions, pack)
-        inputs = counted_contributions(context.instance, artifacts.store, keys, withdrawn)
+        inputs = _counted(context, artifacts.store, keys, withdrawn)
         valid = community.text_slots
         recipe = {
             "rules": rules.model_dump(mode="json"),
@@ -227,14 +243,7 @@ def _layout(images: Mapping[str, Path], digest: str) -> Layout:
         return layout_of(opened)
 
 
-def _nobody(keys: GameKeys) -> str:
-    return (
-        "Nobody has sent anything that counts: turn on the sensor "
-        f"{keys.game}_contribution_sensor; `outpost community list` shows who has sent something."
-    )
-
-
-def _show_votes(folder: Path, decisions: Sequence[Decision]) -> Metadata:
+def _show_votes(folder: Path, game: str, decisions: Sequence[Decision]) -> Metadata:
     voted = VotedCrops.open(folder)
     crops = voted.content.crops
     states = Counter((crop.kind, crop.status) for crop in crops)
@@ -242,7 +251,7 @@ def _show_votes(folder: Path, decisions: Sequence[Decision]) -> Metadata:
         "not settled": unsettled_sheet(voted),
         "least reliable contributors": offenders_sheet(voted),
     }
-    people = contributor_agreement(voted.content)
+    people, unsettled = contributor_agreement(voted.content), to_decide(voted.content)
     return {
         "groups": len(crops),
         "images": sum(len(crop.members) for crop in crops),
@@ -258,33 +267,34 @@ def _show_votes(folder: Path, decisions: Sequence[Decision]) -> Metadata:
         ),
         "agreement_by_label": table(
             ["kind", "label", "accepted", "disputed", "tentative", "votes", "agree"],
-            [
+            _first(
                 [
                     *(row.kind, literal(row.label)),
                     *(row.groups[state] for state in ("accepted", "disputed", "tentative")),
                     *(row.votes, f"{row.agreement:.0%}"),
                 ]
-                for row in label_agreement(voted.content)[:MOST_ROWS]
-            ],
+                for row in label_agreement(voted.content)
+            ),
         ),
         "agreement_by_contributor": table(
             ["contributor", "votes", "agree", "reliability"],
-            [
+            _first(
                 [
                     *(row.contributor, row.votes, f"{row.agreed} of {row.judged}"),
                     "" if row.reliability is None else f"{row.reliability:.2f}",
                 ]
-                for row in people[:MOST_ROWS]
-            ],
+                for row in people
+            ),
         ),
         "confusions": table(
             ["label", "was called", "times"],
-            [
+            _first(
                 [literal(row.label), literal(row.called), row.times]
-                for row in confusions(voted.content)[:MOST_ROWS]
-            ],
+                for row in confusions(voted.content)
+            ),
         ),
-        "next_to_decide": "outpost community disputes" if to_decide(voted.content) else "nothing",
+        "next_to_decide": f"outpost community disputes --game {game}" if unsettled else "nothing",
+        "decided_in_cvat": sum(bool(decision.batch) for decision in decisions),
     }
 
 
@@ -298,21 +308,26 @@ def _show_texts(folder: Path) -> Metadata:
         "outcomes": table(["outcome", "readings"], sorted(outcomes.items())),
         "corrections": table(
             ["slot", "read", "corrected to", "votes"],
-            [
+            _first(
                 [one.slot, literal(one.raw), literal(one.text), len(one.votes[one.text])]
                 for one in shown
                 if one.outcome == "corrected"
-            ][:MOST_ROWS],
+            ),
         ),
         "not_corrected": table(
             ["slot", "read", "why not", "votes"],
-            [
+            _first(
                 [one.slot, literal(one.raw), one.outcome, _in_words(one.votes)]
                 for one in shown
                 if one.outcome not in ("corrected", "right as it is")
-            ][:MOST_ROWS],
+            ),
         ),
     }
+
+
+def _first(rows: Iterable[Sequence[object]]) -> Iterator[Sequence[object]]:
+    every = list(rows)
+    return limited(every[:MOST_ROWS], len(every))
 
 
 def _in_words(votes: Mapping[str, Sequence[str]]) -> str:

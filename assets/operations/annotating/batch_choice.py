@@ -125,6 +125,11 @@ def require_batch(instance: dg.DagsterInstance, pack: GamePack, name: str) -> No
         )
 
 
+def has_frames(instance: dg.DagsterInstance, pack: GamePack, name: str) -> bool:
+    """Whether a batch of that name is one of frames."""
+    return name in _batches(instance, pack)
+
+
 def draw_screenshots(resources: Resources, game: str | Path) -> tuple[Path, ...]:
     """Put unlabelled screenshots of the built-in game into its screenshots folder.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,13 @@ from assets.core.building import latest
 from assets.core.keys import GameKeys
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
-from assets.operations.annotating.batch_choice import require_batch
+from assets.graph.community.disputes import dispute_batch_names
+from assets.operations.annotating.batch_choice import has_frames, require_batch
+from assets.operations.community.dispute_batches import dispute_states, in_words, pull_disputes
 from pipeline.annotation.tasks.project_labels import raw_labels
 from pipeline.annotation.tasks.pushed_tasks import PushedTask, PushedTasks
 from pipeline.errors import OutpostError
-from pipeline.games.pack import load_pack
+from pipeline.games.pack import GamePack, load_pack
 from pipeline.progress import Report, silent
 from resources.cvat import CompletedTask
 from resources.cvat.tasks import TaskState
@@ -45,8 +47,10 @@ class PulledTask:
 
     Attributes:
         outcome: "pulled", "there already", "retired" or "failed".
-        file: in the exports folder, whether it is there or not; or where it is already.
+        file: in the exports folder, whether it is there or not; or where it is already. Of disputed
+            images: where decisions are noted.
         problem: why it failed, and what to do.
+        detail: of disputed images: how many became what.
     """
 
     id: int
@@ -54,6 +58,7 @@ class PulledTask:
     outcome: str
     file: Path
     problem: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class TaskRow:
     """A task on the server, for people.
 
     Attributes:
-        pulled: "yes", "before its last change" or "no".
+        pulled: "yes", "before its last change" or "no"; of disputed images, how many became what.
     """
 
     id: int
@@ -83,31 +88,41 @@ def label_json(game: str | Path) -> str:
 def push(
     resources: Resources, game: str | Path, batch: str, *, with_prelabels: bool = True
 ) -> PushReport:
-    """Materialize the tasks of an annotation batch.
+    """Materialize the tasks of an annotation batch: of its frames, of its disputed images.
 
     Raises:
         UnknownAnnotationBatchError: there is no such batch.
         NotMaterializedError: the batch or its prelabels were never made.
+        DisputeBatchError: none of its disputed images is to be decided any more.
         CvatError: CVAT cannot be reached, refuses the token, or does not take the batch.
     """
     pack = load_pack(game)
     keys = GameKeys.of(pack)
     with open_instance(resources.state) as instance:
-        require_batch(instance, pack, batch)
-        definitions = build_definitions(pack, resources.by_name())
-        config = {"__".join(keys.cvat_task.path): {"config": {"with_prelabels": with_prelabels}}}
-        (made,) = materialize(
-            definitions, instance, [keys.cvat_task], partition=batch, config=config
-        )
-        artifact = latest(instance, resources.artifacts.store, keys.cvat_task, batch)
-        return PushReport(PushedTasks.open(artifact.path).tasks, unchanged=made.skipped)
+        disputed = pack.community is not None and batch in dispute_batch_names(instance, keys)
+        if not disputed:
+            require_batch(instance, pack, batch)
+        asked = {"config": {"with_prelabels": with_prelabels}}
+        configs = {keys.cvat_task: {keys.cvat_task.to_python_identifier(): asked}}
+        wanted = [keys.cvat_task] if has_frames(instance, pack, batch) else []
+        definitions, tasks = build_definitions(pack, resources.by_name()), list[PushedTask]()
+        unchanged = True
+        for key in (*wanted, *([keys.dispute_task] if disputed else [])):
+            (made,) = materialize(
+                definitions, instance, [key], partition=batch, config=configs.get(key)
+            )
+            artifact = latest(instance, resources.artifacts.store, key, batch)
+            tasks += PushedTasks.open(artifact.path).tasks
+            unchanged = unchanged and made.skipped
+        return PushReport(tuple(tasks), unchanged)
 
 
 def pull(
     resources: Resources, game: str | Path, wanted: str | None = None, report: Report = silent
 ) -> tuple[PulledTask, ...]:
     """Download completed tasks into the exports folder; what is there already, or was fetched by a
-    run because CVAT itself is a source, is left alone.
+    run because CVAT itself is a source, is left alone. What was decided about disputed images is
+    noted, as far as their jobs are completed.
 
     Args:
         wanted: number or name of a task; None for all.
@@ -118,15 +133,40 @@ def pull(
         ExportSourceError: the exports folder does not tell what it holds, or what was retired.
     """
     pack = load_pack(game)
-    tasks = resources.cvat.tasks(pack.name)
+    tasks, disputed = resources.cvat.tasks(pack.name), _pull_disputes(resources, pack, wanted)
     if wanted is not None:
         tasks = tuple(task for task in tasks if wanted in (str(task.id), task.name))
+        if not tasks and disputed:
+            return disputed
         _require_completed(tasks, wanted, pack.name)
-    exports, folder = resources.exports, resources.exports.dropped(pack.name)
-    listing = exports.listing(pack.name)
+    return (*_pull_frames(resources, pack.name, tasks, report), *disputed)
+
+
+def _pull_disputes(
+    resources: Resources, pack: GamePack, wanted: str | None
+) -> tuple[PulledTask, ...]:
+    file = resources.state.community_decisions(pack.name)
+    return tuple(
+        PulledTask(
+            one.task.id,
+            one.task.name,
+            "failed" if one.problem else "there already" if one.unchanged else "pulled",
+            file,
+            one.problem,
+            in_words(one.counts or {}),
+        )
+        for one in pull_disputes(resources, pack, wanted)
+    )
+
+
+def _pull_frames(
+    resources: Resources, game: str, tasks: Sequence[TaskState], report: Report
+) -> tuple[PulledTask, ...]:
+    exports, folder = resources.exports, resources.exports.dropped(game)
+    listing = exports.listing(game)
     if folder.name in listing.unreachable:
         raise listing.unreachable[folder.name]
-    retired = {one.batch for one in (*folder.retired(), *exports.retired(pack.name))}
+    retired = {one.batch for one in (*folder.retired(), *exports.retired(game))}
     pulled = []
     for one in (task.completed for task in tasks if task.completed):
         file = folder.path / one.export_name
@@ -140,12 +180,14 @@ def pull(
 
 
 def status(resources: Resources, game: str | Path) -> tuple[TaskRow, ...]:
-    """Every task of the game's project, from the first to the last.
+    """Every task of the game's project, from the first to the last; then those of disputed images.
 
     Raises:
         CvatError: CVAT cannot be reached or refuses the token.
     """
-    return tuple(_rows(resources, load_pack(game).name))
+    pack = load_pack(game)
+    disputed = dispute_states(resources, pack)
+    return (*_rows(resources, pack.name), *(_row(state, 0, told) for state, told in disputed))
 
 
 def _rows(resources: Resources, game: str) -> Iterator[TaskRow]:
@@ -154,17 +196,21 @@ def _rows(resources: Resources, game: str) -> Iterator[TaskRow]:
     listing = resources.exports.listing(game)
     with resources.cvat.connected() as client:
         for task in list_tasks(client, game):
-            yield TaskRow(
-                id=task.id,
-                name=task.name,
-                state=task.state,
-                frames=task.frames,
-                boxes=count_shapes(client, task.id),
-                jobs=task.jobs,
-                completed_jobs=task.completed_jobs,
-                pulled=_how_far_pulled(listing, task),
-                url=task.url,
-            )
+            yield _row(task, count_shapes(client, task.id), _how_far_pulled(listing, task))
+
+
+def _row(task: TaskState, boxes: int, pulled: str) -> TaskRow:
+    return TaskRow(
+        id=task.id,
+        name=task.name,
+        state=task.state,
+        frames=task.frames,
+        boxes=boxes,
+        jobs=task.jobs,
+        completed_jobs=task.completed_jobs,
+        pulled=pulled,
+        url=task.url,
+    )
 
 
 def _how_far_pulled(listing: Listing, task: TaskState) -> str:

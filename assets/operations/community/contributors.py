@@ -58,7 +58,8 @@ def withdraw(resources: Resources, game: str | Path, install: str, reason: str) 
 
     Raises:
         ContributorError: nobody has that id, or there is no reason.
-        WithdrawalError: it is withdrawn already, or that cannot be noted.
+        WithdrawalError: it is withdrawn already.
+        MaintainerListError: that cannot be noted.
     """
     pack = community_pack(game)
     require_install(install)
@@ -76,17 +77,18 @@ def withdraw(resources: Resources, game: str | Path, install: str, reason: str) 
             "Say it with --reason, for those who ask later.",
         )
     entry = Withdrawal(install=install, reason=reason.strip(), date=datetime.now(UTC).date())
-    resources.contributions.withdrawals(pack.name).withdraw(entry)
+    resources.contributions.withdrawals(pack.name).change(lambda known: known.withdrawn(entry))
 
 
 def restore(resources: Resources, game: str | Path, install: str) -> None:
     """Have a withdrawn contributor count again.
 
     Raises:
-        WithdrawalError: it is not withdrawn, or that cannot be noted.
+        WithdrawalError: it is not withdrawn.
+        MaintainerListError: that cannot be noted.
     """
     pack = community_pack(game)
-    resources.contributions.withdrawals(pack.name).restore(install)
+    resources.contributions.withdrawals(pack.name).change(lambda known: known.restored(install))
 
 
 def community_pack(game: str | Path) -> GamePack:

@@ -1,9 +1,11 @@
 """What votes have not settled: to look at, and to decide."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from assets.core.building import latest
 from assets.core.keys import GameKeys
@@ -47,7 +49,9 @@ def decide(
         How many decisions were noted.
 
     Raises:
-        DecisionError: there is no such image or no such label; nothing is noted then.
+        DecisionError: there is no such image or no such label, or a text is too long; nothing is
+            noted then.
+        MaintainerListError: the decisions cannot be noted.
     """
     pack = community_pack(game)
     assert pack.community is not None
@@ -56,20 +60,31 @@ def decide(
     for digits, label in labels.items():
         digest, crop = image_of(digits, crops)
         _require_label(label, crop, pack.community)
-        decisions.append(Decision(sha256=digest, label=label, date=today, reason=reason))
-    resources.contributions.decisions(pack.name).add(decisions)
+        decisions.append(_decision(digest, label, today, reason))
+    resources.contributions.decisions(pack.name).change(lambda known: known.including(decisions))
     return len(decisions)
 
 
-def decide_by_file(resources: Resources, game: str | Path, file: Path) -> int:
+def decide_by_file(resources: Resources, game: str | Path, file: Path, reason: str = "") -> int:
     """Note the labels that a person has written into `disputes.yaml`; see `decide`."""
-    return decide(resources, game, read_labels(file))
+    return decide(resources, game, read_labels(file), reason)
 
 
 def _voted(resources: Resources, keys: GameKeys) -> VotedCrops:
     with open_instance(resources.state) as instance:
         artifact = latest(instance, resources.artifacts.store, keys.voted_crops)
     return VotedCrops.open(artifact.path)
+
+
+def _decision(digest: str, label: str, today: date, reason: str) -> Decision:
+    try:
+        return Decision(sha256=digest, label=label, date=today, reason=reason)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DecisionError(
+            f"What is said of {digest[:12]} cannot be noted: {first['loc'][0]}: {first['msg']}.",
+            "Say it in fewer letters.",
+        ) from error
 
 
 def _require_label(label: str, crop: VotedCrop, rules: CommunityRules) -> None:

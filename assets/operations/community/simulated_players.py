@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -78,8 +83,9 @@ def simulate(
             f"Of {installs} players {odd} should be anything but honest.",
             "Ask for more players, or for smaller shares of the others.",
         )
-    staging = resources.contributions.staging(GAME)
-    sink = _Sink(staging.store)
+    if truth is not None:
+        _require_writable(truth)
+    sink = _Sink(resources.contributions.store())
     found = simulate_contributions(sink.put, installs, seed, mix, habits, reporter())
     if truth is not None:
         _write_truth(truth, found)
@@ -90,7 +96,7 @@ def simulate(
         for kind in ContributorKind
         if kind in kinds
     )
-    return SimulationResult(staging.place, counts, sink.known, truth)
+    return SimulationResult(resources.contributions.staging(GAME).place, counts, sink.known, truth)
 
 
 class _Sink:
@@ -113,12 +119,25 @@ class _Sink:
             self._store.put_if_match(full, content, found.tag)
 
 
-def _write_truth(file: Path, truth: InventoryTruth) -> None:
-    try:
+def _require_writable(file: Path) -> None:
+    """Told before anything is sent, which may take long; nothing is written."""
+    with _explained(file):
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as fresh:
-            kinds = {str(install): str(kind) for install, kind in truth.kinds.items()}
-            write_json(fresh, {"names": dict(truth.names), "kinds": kinds}, indent=1)
+        tempfile.TemporaryFile(dir=file.parent).close()
+
+
+def _write_truth(file: Path, truth: InventoryTruth) -> None:
+    with _explained(file), replacing(file) as fresh:
+        kinds = {str(install): str(kind) for install, kind in truth.kinds.items()}
+        write_json(fresh, {"names": dict(truth.names), "kinds": kinds}, indent=1)
+
+
+@contextmanager
+def _explained(file: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise SimulationError(
             f"{file} cannot be written: {error.strerror or error}.",

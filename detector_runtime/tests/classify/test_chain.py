@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from doubles.classifiers import write_classifier
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from detector_runtime.classify.chain import ChainSettings, IconMatch, MatchingChain
@@ -40,6 +43,20 @@ def sure_classifier(classifier_file: MakeFile) -> Classifier:
     return Classifier.load(classifier_file(colours=mean_colours(NAMES, ICONS), sharpness=200_000.0))
 
 
+@pytest.fixture(scope="module")
+def classifiers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Classifier]]:
+    """From one that knows nothing to one that is certain; each doubts what is below 0.9."""
+    file = tmp_path_factory.mktemp("classifiers") / "icon_classifier.onnx"
+    colours, doubts = mean_colours(NAMES, ICONS), {"min_confidence": "0.9"}
+    opened = [
+        Classifier.load(write_classifier(file, colours, sharpness=one, changes=doubts))
+        for one in (0.01, 500.0, 1_000.0, 200_000.0)
+    ]
+    yield opened
+    for one in opened:
+        one.close()
+
+
 def only(chain: MatchingChain, icon: np.ndarray) -> IconMatch:
     (found,) = chain.match([icon])
     return found
@@ -67,6 +84,37 @@ def test_one_step_alone_does_not_outvote_an_override_but_makes_it_doubtful() -> 
     assert [name for name, _ in found.alternatives] == [NAMES[4], NAMES[20]]
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    icon=st.integers(0, 31),
+    believed=st.floats(0, 1),
+    known=st.floats(0, 1),
+    classifier=st.integers(0, 3),
+    templates=st.sampled_from([0, 6, 30]),
+)
+def test_a_name_is_as_likely_as_was_asked_for_and_the_best_guess_comes_first(
+    classifiers: list[Classifier],
+    icon: int,
+    believed: float,
+    known: float,
+    classifier: int,
+    templates: int,
+) -> None:
+    image = [*ICONS, drawn_icon(77), drawn_icon(88)][icon]
+    overrides = {hash_of(image): KnownName(name=NAMES[20], votes=1, confidence=believed)}
+    chain = MatchingChain(
+        IconTemplates.of(NAMES[:templates], ICONS[:templates]) if templates else None,
+        classifiers[classifier],
+        overrides,
+        ChainSettings(sure=max(known, 0.95), known=known),
+    )
+    found = only(chain, image)
+    if found.name is None:
+        assert found.confidence == found.alternatives[0][1]
+    else:
+        assert found.confidence >= known
+
+
 def test_an_override_stands_against_steps_that_are_not_sure(classifier_file: MakeFile) -> None:
     known = {hash_of(ICONS[29]): KnownName(name=NAMES[20], votes=9, confidence=0.999)}
     few = IconTemplates.of(NAMES[:6], ICONS[:6])
@@ -75,6 +123,27 @@ def test_an_override_stands_against_steps_that_are_not_sure(classifier_file: Mak
     assert (found.name, found.step, found.outvoted) == (NAMES[20], "override", None)
     assert 0.9 < found.confidence < 0.9991
     assert found.alternatives
+
+
+def test_where_more_is_asked_for_than_a_coarse_look_gives_the_icons_are_compared_in_detail() -> (
+    None
+):
+    known = {hash_of(ICONS[4]): KnownName(name=NAMES[4], votes=1, confidence=0.3)}
+    strict = ChainSettings(sure=0.99, known=0.99)
+    found = only(MatchingChain(TEMPLATES, None, known, strict), ICONS[4])
+    assert (found.name, found.step) == (NAMES[4], "override")
+    assert found.confidence > 0.99
+
+
+def test_a_doubtful_override_is_the_best_guess_where_nothing_is_likelier(
+    classifiers: list[Classifier],
+) -> None:
+    known = {hash_of(ICONS[29]): KnownName(name=NAMES[20], votes=1, confidence=0.4)}
+    few = IconTemplates.of(NAMES[:6], ICONS[:6])
+    found = only(MatchingChain(few, classifiers[0], known), ICONS[29])
+    assert found.name is None
+    assert found.alternatives[0] == (NAMES[20], found.confidence)
+    assert len(found.alternatives) > 1
 
 
 def test_a_hash_that_look_alikes_share_does_not_name_the_wrong_one(
@@ -90,6 +159,8 @@ def test_an_override_is_all_there_is_without_icons_and_classifier() -> None:
     chain = MatchingChain(overrides=known)
     assert only(chain, ICONS[4]).step == "override"
     assert only(chain, ICONS[5]) == IconMatch(None, 0.0, None)
+    doubtful = MatchingChain(overrides=known, settings=ChainSettings(sure=1.0, known=0.99))
+    assert only(doubtful, ICONS[4]) == IconMatch(None, 0.95, None, (("Phaser", 0.95),))
 
 
 def test_reference_icons_answer_where_they_are_sure() -> None:
@@ -108,6 +179,23 @@ def test_the_classifier_answers_where_there_is_no_reference(
     assert found.confidence > 0.9
 
 
+def test_a_classifier_that_doubts_a_name_takes_nothing_from_reference_icons_that_agree(
+    classifiers: list[Classifier],
+) -> None:
+    noise = np.random.default_rng(0).normal(0, 50, ICONS[4].shape)
+    worn = np.clip(ICONS[4] + noise, 0, 255).astype(np.uint8)
+    alone, doubt = only(MatchingChain(TEMPLATES), worn), classifiers[1].classify([worn])[0]
+    assert (alone.name, alone.step) == (NAMES[4], "template")
+    assert doubt.name is None
+    assert doubt.alternatives[0][0] == NAMES[4]
+    assert doubt.confidence > alone.confidence, "the surer one alone would not be believed"
+    found = only(MatchingChain(TEMPLATES, classifiers[1]), worn)
+    assert (found.name, found.step) == (NAMES[4], "template")
+    assert found.confidence > alone.confidence
+    few = IconTemplates.of(NAMES[:3], ICONS[:3])
+    assert only(MatchingChain(few, classifiers[1]), worn).name is None
+
+
 def test_examples_answer_only_where_the_others_do_not_know(sure_classifier: Classifier) -> None:
     few = IconTemplates.of(NAMES[:6], ICONS[:6])
     stranger = drawn_icon(77)
@@ -118,6 +206,15 @@ def test_examples_answer_only_where_the_others_do_not_know(sure_classifier: Clas
     found = only(chain, stranger)
     assert (found.name, found.step) == ("New Thing", "example")
     assert only(chain, ICONS[2]).name == NAMES[2]
+
+
+def test_the_oldest_examples_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detector_runtime.classify.chain.MOST_EXAMPLES", 2)
+    chain = MatchingChain()
+    strangers = [drawn_icon(family) for family in (77, 78, 79)]
+    for number, stranger in enumerate(strangers):
+        chain.confirm(f"New {number}", stranger)
+    assert [only(chain, one).name for one in strangers] == [None, "New 1", "New 2"]
 
 
 def test_what_nobody_knows_has_no_name_but_guesses() -> None:

@@ -37,6 +37,17 @@ def test_everything_in_the_folder_is_used(tmp_path: Path) -> None:
     model.close()
 
 
+def test_what_reads_a_slot_is_made_once_for_the_same_valid_texts(tmp_path: Path) -> None:
+    model = CommunityModel.load(written(tmp_path, community_files()))
+    valid = ["Fleet", "Escort"]
+    first = model.texts("ship_type", valid)
+    assert model.texts("ship_type", list(valid)) is first
+    assert model.texts("title", valid) is not first
+    valid[1] = "Cruiser"
+    assert model.texts("ship_type", valid).match("Cruiser").step == "valid"
+    assert first.match("Escort").step == "valid"
+
+
 def test_a_model_without_screens_is_whole(tmp_path: Path) -> None:
     assert CommunityModel.load(written(tmp_path, community_files(screens=False))).screens is None
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 
 import pytest
 from hypothesis import assume, given, settings
@@ -18,6 +19,11 @@ CORRECTIONS = {
 MATCHER = TextMatcher(SHIPS, CORRECTIONS)
 
 texts = st.text(min_size=1, max_size=12)
+alike = st.text("aAsS\u017f ", min_size=1, max_size=2)
+
+
+def normalised(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
 def test_a_valid_text_is_never_corrected_even_where_people_did() -> None:
@@ -51,6 +57,32 @@ def test_people_s_correction_comes_before_what_is_similar() -> None:
     found = MATCHER.match("F1eet 5upp0rt Cru1ser")
     assert (found.text, found.step) == ("Fleet Support Cruiser", "correction")
     assert found.was_changed
+
+
+def test_readings_that_differ_in_capitals_alone_keep_their_own_corrections() -> None:
+    matcher = TextMatcher(SHIPS, {"tler 5": "Tier 5", "TlER 5": "Tier 6", "FLT": "Fleet Escort"})
+    assert [matcher.match(read).text for read in ("tler 5", "TlER  5")] == ["Tier 5", "Tier 6"]
+    assert matcher.match("Tler 5").step != "correction", "people said two things of it"
+    assert matcher.match("flt").text == "Fleet Escort"
+
+
+def test_what_some_reading_became_is_not_corrected_because_of_its_capitals() -> None:
+    matcher = TextMatcher((), {"0nward": "onward", "ONWARD": "upward", "aha": "Aha"})
+    assert matcher.match("0nward").text == "onward"
+    assert matcher.match("onward").text is None
+    assert matcher.match("ONWARD").text == "upward"
+    assert matcher.match("AHA").text == "Aha"
+
+
+@given(st.dictionaries(texts | alike, texts | alike, max_size=5))
+def test_no_correction_ever_becomes_that_of_another_reading(corrections: dict[str, str]) -> None:
+    """As they are voted: NFKC, single spaces, and no text that is corrected further."""
+    voted = {normalised(raw): normalised(text) for raw, text in corrections.items()}
+    voted = {raw: text for raw, text in voted.items() if raw and text and text not in voted}
+    matcher = TextMatcher((), voted)
+    for raw, text in voted.items():
+        assert matcher.match(raw).text == text
+        assert matcher.match(text).text in (None, text)
 
 
 def test_a_correction_to_what_is_not_valid_is_a_better_reading_only() -> None:

@@ -9,6 +9,7 @@ import pytest
 from doubles import hub
 from doubles.s3_server import ENVIRONMENT, s3_server
 
+from detector_runtime.contribute.stores import folder_store
 from detector_runtime.contribute.stores.base import ContributionStore, Replacement
 from detector_runtime.contribute.stores.opening import open_contribution_store
 from detector_runtime.errors import ConfigurationError, ContributionStoreError
@@ -96,6 +97,22 @@ def test_other_places_are_refused(location: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         open_contribution_store(location)
     assert "secret" not in str(caught.value)
+
+
+def test_what_a_kill_may_leave_in_a_folder_is_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those who receive would count it as a file that has no business there."""
+    halves: list[str] = []
+
+    def replace(source: Path, target: Path) -> None:
+        halves.append(source.name)
+        source.replace(target)
+
+    monkeypatch.setattr(folder_store, "replace", replace)
+    store = open_contribution_store(tmp_path)
+    assert store.publish({"toy/1.png": b"1"}, Replacement("toy/annotations.jsonl", b"2", None))
+    assert [name[0] for name in halves] == [".", "."]
 
 
 def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:

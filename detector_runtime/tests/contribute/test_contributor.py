@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -168,8 +168,8 @@ def test_a_clock_that_was_years_ahead_does_not_stop_uploads(player: Player) -> N
 
 def test_a_day_has_a_limit_over_restarts(player: Player) -> None:
     player.policy["most_a_day"] = 3
-    confirm(player.contributor(), *range(5))
-    for _ in range(3):
+    for some in (range(2), range(2, 5), ()):
+        confirm(player.contributor(), *some)
         player.contributor().upload_now()
         player.later()
     assert len(player.records) == 3
@@ -217,6 +217,7 @@ class Unreliable(ContributionFolder):
     away = False
     retry_after = 0.0
     published: list[str]
+    meanwhile: Callable[[], object] | None = None
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -224,6 +225,9 @@ class Unreliable(ContributionFolder):
 
     def publish(self, new: Mapping[str, bytes], replaced: Replacement | None) -> str | None:
         self._fail()
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
         self.published += new
         return super().publish(new, replaced)
 
@@ -282,6 +286,45 @@ def test_forgetting_is_finished_later_where_the_place_is_away(player: Player) ->
     assert not player.contributor().status().forgetting
 
 
+def test_what_is_under_way_while_a_player_forgets_comes_back_under_no_id(player: Player) -> None:
+    """The upload finds records of the old id that are not known here, and takes none over."""
+    store = Unreliable(player.place)
+    confirm(player.contributor(), 1)
+    player.contributor(store=store).upload_now()
+    before = player.contributor().status().install
+    (player.home / "kept" / "contributions.sqlite").unlink()
+    confirm(player.contributor(), 2)
+    forgetting = threading.Thread(target=player.contributor(store=store).forget)
+
+    def forget_and_confirm_again() -> None:
+        forgetting.start()
+        while not player.contributor().status().forgetting:
+            threading.Event().wait(0.01)
+        assert confirm(player.contributor(), 2) == [True]
+
+    store.meanwhile = forget_and_confirm_again
+    assert player.contributor(store=store).upload_now() == "sent"
+    forgetting.join()
+    status = player.contributor().status()
+    assert (status.waiting, status.sent, status.forgetting) == (1, 0, False)
+    assert player.files == {}
+    player.later()
+    assert player.contributor(store=store).upload_now() == "sent"
+    assert player.contributor().status().install not in (None, before)
+    assert len(player.records) == 1
+    assert len(player.files) == 2
+
+
+def test_a_pause_outlasts_forgetting(player: Player) -> None:
+    confirm(player.contributor(), 1)
+    player.contributor().upload_now()
+    player.contributor().pause()
+    player.contributor().forget()
+    player.later()
+    confirm(player.contributor(), 2)
+    assert player.contributor().upload_now() == "paused"
+
+
 def test_a_lost_folder_sends_nothing_twice(player: Player) -> None:
     """The id was kept, the list of what was sent was not."""
     store = Unreliable(player.place)
@@ -318,7 +361,24 @@ def test_what_waits_has_a_limit(tmp_path: Path) -> None:
             "insert into items (digest, kind, slot, name, ml_name) values (?, 'icon', '', '', '')",
             [(str(number),) for number in range(MOST_WAITING)],
         )
-    assert not queue.add(Confirmed("a" * 64, "icon", "weapon", "Iron Sword", image=b"x"))
+    assert queue.add(Confirmed("a" * 64, "icon", "weapon", "Iron Sword", image=b"x")) == "full"
+
+
+def test_what_waits_is_limited_in_bytes_too_and_who_looks_is_told(
+    player: Player, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    contributor = player.contributor()
+    assert confirm(contributor, 1, 2) == [True, True]
+    # A screen of noise has 120 kB, each of the icons 11.
+    monkeypatch.setattr("detector_runtime.contribute.queue.MOST_WAITING_BYTES", 130_000)
+    for seed in (3, 4):
+        assert not contributor.confirm_screen(shot(seed, 200, 200), "ARMOUR")
+    assert caplog.text.count("No more contributions are kept") == 1
+    assert confirm(contributor, 1, name="Steel Sword") == [True], "its pixels wait already"
+    assert (contributor.status().waiting, contributor.status().full) == (2, True)
+    contributor.upload_now()
+    assert not contributor.status().full
+    assert contributor.confirm_screen(shot(3, 200, 200), "ARMOUR")
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import socket
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 from doubles.contributing import Player, shot
 from doubles.hub import NAME, TOKEN, Repository, hub
 
+from detector_runtime.contribute.records import ContributionRecord
 from detector_runtime.contribute.stores.opening import open_contribution_store
 from detector_runtime.errors import ContributionStoreError
 
@@ -55,6 +59,25 @@ def test_another_players_commit_may_come_between(player: Player, repository: Rep
     assert len(repository.commits) == 2
 
 
+def test_what_a_copy_of_the_folder_records_meanwhile_is_not_lost(
+    player: Player, repository: Repository
+) -> None:
+    confirm(player, 1)
+    player.contributor().upload_now()
+    (path,) = (path for path in repository.files if "jsonl" in path)
+    copied = ContributionRecord(
+        crop_sha256="a" * 64, name="Of the copy", slot="weapon", date=date(2026, 3, 8)
+    )
+    content = repository.files[path] + copied.model_dump_json().encode() + b"\n"
+    line = {"path": path, "content": base64.b64encode(content).decode()}
+    player.later()
+    confirm(player, 2)
+    repository.meanwhile = lambda: repository.commit([{"key": "file", "value": line}])
+    assert player.contributor().upload_now() == "sent"
+    assert repository.files[path].count(b"Iron Sword") == 2
+    assert b"Of the copy" in repository.files[path]
+
+
 def test_a_limit_of_the_hub_is_kept(player: Player, repository: Repository) -> None:
     confirm(player, 1)
     repository.refusals.append((429, {"Retry_After": "1800"}))
@@ -88,6 +111,19 @@ def test_a_commit_whose_answer_was_lost_is_found(player: Player, repository: Rep
     assert contributor.upload_now() == "sent"
     assert contributor.status().waiting == 0
     assert sum("crops" in path for commit in repository.commits for path in commit) == 1
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_hub_that_never_answers_is_given_up(
+    player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the folder would stay locked until the program ends."""
+    monkeypatch.setattr("detector_runtime.contribute.stores.hugging_face.LONGEST_SILENCE", 0.2)
+    confirm(player, 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(ContributionStoreError, match="cannot be reached"):
+            player.contributor().upload_now()
 
 
 def test_to_forget_is_a_commit(player: Player, repository: Repository) -> None:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from doubles import file_server
 from doubles.classifiers import COLOURS, community_files
 from doubles.file_server import FileServer
 from doubles.publisher import Publisher
 
-from detector_runtime import ConfigurationError, ModelUpdater
+from detector_runtime import CheckResult, ConfigurationError, ModelUpdater
 from detector_runtime.community import CommunityClassifiers, follow_community_model
 from detector_runtime.community.following import FIRST_CHECK
-from detector_runtime.errors import UpdateError
+from detector_runtime.errors import ModelLoadError, UpdateError
+from detector_runtime.system.files import FolderLock
 from detector_runtime.updates import reloading
+from detector_runtime.updates.installed import ModelFolder
 
 from .conftest import Clock
 
@@ -116,6 +119,23 @@ def test_a_newer_model_is_used_without_losing_a_call_or_an_example(
         assert community.match([stranger])[0].step == "example"
 
 
+def test_a_model_counts_as_one_that_worked_when_it_has_answered(
+    tmp_path: Path, publisher: Publisher, following: Callable[..., Any]
+) -> None:
+    publish(publisher)
+    models = ModelFolder(tmp_path / "models")
+
+    def worked() -> bool:
+        return models.installation().current.worked
+
+    with following(watch=False) as community:
+        community.note_that_it_worked()
+        assert not waited_for(worked, seconds=0.3)
+        name_of(community)
+        community.note_that_it_worked()
+        assert waited_for(worked)
+
+
 def test_going_back_is_followed_too(
     publisher: Publisher, following: Callable[..., Any], updating: Updating
 ) -> None:
@@ -150,8 +170,9 @@ def test_a_model_of_one_s_own_is_used_until_a_published_one_is_newer(
     updating().check(now=True)
     assert updating().use(own).name == "blocks-community mine"
     publish(publisher, screens=False)
-    result = updating(own_models="replace older").check(now=True)
     with following(watch=False) as community:
+        result = community._updater.check(now=True)
+        community.look_for_another_model()
         if trained == "before":
             assert (result.outcome, name_of(community)) == ("updated", "Red Gem")
         else:
@@ -169,6 +190,80 @@ def test_a_missing_classifier_of_screens_is_fetched_at_once(
     with following(watch=False) as community:
         assert community.model.screens is not None
         assert missing.is_file()
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("name", ["screen_classifier.onnx", "icon_classifier.onnx"])
+def test_without_its_classifier_of_screens_icons_are_named_until_it_is_there_again(
+    name: str,
+    tmp_path: Path,
+    publisher: Publisher,
+    server: FileServer,
+    following: Callable[..., Any],
+    updating: Updating,
+) -> None:
+    version = publish(publisher)
+    with following(watch=False):
+        pass
+    (tmp_path / "models" / "versions" / version / name).unlink()
+    server.faults[name] = file_server.cut_at(20)
+    if name == "icon_classifier.onnx":
+        with pytest.raises(ModelLoadError), following(watch=False):
+            pass
+        return
+    with following(watch=False) as community:
+        screen = np.full((90, 160, 3), 200, np.uint8)
+        assert name_of(community) == "Red Gem"
+        assert community.screen_type(screen) is None
+        community.look_for_another_model()
+        server.faults.clear()
+        assert updating().check(now=True).outcome == "updated"
+        community.look_for_another_model()
+        assert community.screen_type(screen).name == "SHIP"
+
+
+def test_a_model_that_another_program_is_fetching_is_waited_for(
+    tmp_path: Path,
+    publisher: Publisher,
+    following: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("detector_runtime.updates.updater.CHECK_PATIENCE", 0.0)
+    publish(publisher)
+    found: list[str | None] = []
+
+    def follow() -> None:
+        with following(watch=False) as community:
+            found.append(name_of(community))
+
+    waiting = threading.Thread(target=follow)
+    with FolderLock(tmp_path / "models").hold():
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+    waiting.join(20)
+    assert found == ["Red Gem"]
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_what_nobody_is_followed_for_works_without_its_classifier_of_screens(
+    busy: bool, tmp_path: Path, updating: Updating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for name, content in community_files().items():
+        (own / name).write_bytes(content)
+    used = updating().use(own)
+    folder = tmp_path / "models"
+    (folder / "versions" / used.version / "screen_classifier.onnx").unlink()
+    if busy:
+        monkeypatch.setattr("detector_runtime.updates.updater.PATIENCE", 0.0)
+        monkeypatch.setattr("detector_runtime.community.following.FIRST_PATIENCE", 0.0)
+    with FolderLock(folder).hold() if busy else nullcontext():
+        community = follow_community_model(folder, watch=False)
+    assert name_of(community) == "Red Gem"
+    assert community.model.screens is None
+    community.close()
 
 
 def test_a_model_that_cannot_be_used_is_not_taken(
@@ -220,23 +315,25 @@ def test_the_first_question_is_a_while_after_the_start_and_then_once_a_day(
     with following(watch=False):
         pass
     asked: list[float] = []
+    check, enough = ModelUpdater.check, threading.Event()
+
+    def noted(updater: ModelUpdater, **settings: Any) -> CheckResult:
+        asked.append(time.monotonic())
+        result = check(updater, **settings)
+        if len(asked) == 3:
+            enough.set()
+        return result
+
+    monkeypatch.setattr(ModelUpdater, "check", noted)
     monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.001)
     monkeypatch.setattr(reloading, "ASK_SECONDS", 0.05)
-    monkeypatch.setattr("detector_runtime.community.following.FIRST_CHECK", 0.1)
+    monkeypatch.setattr("detector_runtime.community.following.FIRST_CHECK", 0.3)
     assert FIRST_CHECK == 15.0
-    with following() as community:
-        check, enough = community.check_if_it_is_time, threading.Event()
-
-        def noted() -> None:
-            asked.append(clock.now)
-            check()
-            if len(asked) == 3:
-                enough.set()
-
-        monkeypatch.setattr(community, "check_if_it_is_time", noted)
-        server.requests.clear()
-        assert not asked
+    server.requests.clear()
+    began = time.monotonic()
+    with following():
         assert enough.wait(20)
+        assert asked[0] - began > 0.29
         # It was asked whether it is time; nobody was asked for a model, for it is not.
         assert not server.requests
         clock.now += 25 * 3600

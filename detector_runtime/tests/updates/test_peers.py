@@ -35,6 +35,13 @@ def test_a_case_that_nobody_can_be_tried_in_is_not_offered(comparing: ModuleType
     assert cells[comparing.PLAYERS["cut_update_of_a_folder"]][0] == "works"
 
 
+def test_a_case_that_no_row_is_for_is_not_left_out(comparing: ModuleType) -> None:
+    found: dict[str, dict[str, str]] = {one.name: {} for one in comparing.UPDATERS}
+    found[comparing.UPDATERS[1].name]["cut_file_of_a_folder"] = "accepted"
+    with pytest.raises(ValueError, match="cut_file_of_a_folder"):
+        comparing.table(found)
+
+
 def test_only_the_table_of_the_page_is_replaced(comparing: ModuleType) -> None:
     page = comparing.PAGE.read_text(encoding="utf-8")
     assert comparing.with_table(page, "") != page

@@ -13,6 +13,8 @@ from detector_runtime.tools.palette import class_colour
 
 from pipeline.visualization.palette import hex_of
 
+NOTE_ATTRIBUTE = "votes"
+"""Of a tag's label: what is known of the image that bears the tag."""
 OWNERS = ("unknown", "own", "ally", "enemy", "neutral")
 """Whose a unit or building is; the first is what a label has before somebody chooses."""
 
@@ -31,6 +33,30 @@ def project_labels(class_names: Sequence[str]) -> list[dict[str, Any]]:
             "attributes": [_owner_attribute()],
         }
         for class_id, name in enumerate(class_names)
+    ]
+
+
+def tag_labels(names: Sequence[str]) -> list[dict[str, Any]]:
+    """Labels of whole images, each with room for a note on the image.
+
+    Args:
+        names: at most 64 characters each, all of them different.
+    """
+    note = {
+        "name": NOTE_ATTRIBUTE,
+        "mutable": False,
+        "input_type": "text",
+        "default_value": "",
+        "values": [""],
+    }
+    return [
+        {
+            "name": name,
+            "color": hex_of(class_colour(number)),
+            "type": "tag",
+            "attributes": [note],
+        }
+        for number, name in enumerate(names)
     ]
 
 

@@ -10,7 +10,7 @@ that says nothing, so that hardly any corrected frame would be trained on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.annotation.annotation_batch import AnnotationBatch, ChosenFrame
@@ -22,6 +22,19 @@ CORRECTED_SUBSET = "Train"
 
 
 @dataclass(frozen=True)
+class PresetTag:
+    """What a whole image is taken for, to be corrected.
+
+    Attributes:
+        label: one of the project's, of the type tag.
+        note: what a person should know of it; at most 4096 characters.
+    """
+
+    label: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class PlannedTask:
     """A task that is to be in CVAT.
 
@@ -29,12 +42,18 @@ class PlannedTask:
         images: sorted by file name, which no other of them has.
         boxes: to correct, by the file name of their image; inside it.
         subset: as CVAT calls it; empty for none.
+        tags: to correct, by the file name of their image.
+        job_size: images in a job, so that parts of the task can be completed; 0 for one job.
+        may_hold_more: whether a task of that name may be there with images that are not sent now.
     """
 
     name: str
     images: tuple[Path, ...]
     boxes: Mapping[str, tuple[Prelabel, ...]]
     subset: str = ""
+    tags: Mapping[str, PresetTag] = field(default_factory=dict)
+    job_size: int = 0
+    may_hold_more: bool = False
 
     @property
     def box_count(self) -> int:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from detector_runtime.classify.classifier import Classifier
 from detector_runtime.errors import DetectorError
+from detector_runtime.images import ImageLike
 from numpy.typing import NDArray
 
 from pipeline.community.classifiers.classifier_program.constants import TEMPERATURE_KEY
@@ -58,6 +59,10 @@ class ClassifierAnswers:
         pairs = zip(self.names, truths, strict=True)
         return np.array([name == truth for name, truth in pairs], dtype=np.bool_)
 
+    def of(self, rows: Sequence[int]) -> ClassifierAnswers:
+        """What it says of some of the images."""
+        return replace(self, probabilities=self.probabilities[list(rows)])
+
     def confidence_before(self) -> NDArray[np.float64]:
         """What the confidence would be without the temperature, float64 [n]."""
         raised = self.probabilities.astype(np.float64) ** self.temperature
@@ -65,19 +70,19 @@ class ClassifierAnswers:
         return before
 
 
-def ask(model: Path, pixels: NDArray[np.uint8]) -> ClassifierAnswers:
-    """What a classifier says of images.
+def ask(model: Path, images: Iterable[ImageLike]) -> ClassifierAnswers:
+    """What a classifier says of images, which the runtime brings to its size.
 
     Args:
         model: its ONNX file.
-        pixels: uint8 [n, side, side, 3], RGB.
+        images: files, or arrays as uint8 [height, width, 3], RGB.
 
     Raises:
-        ClassifierModelError: the runtime refuses it, or it does not say its temperature.
+        ClassifierModelError: the runtime refuses it or an image, or its temperature is missing.
     """
     try:
         with closing(Classifier.load(model)) as classifier:
-            facts, found = classifier.facts, classifier.classify(list(pixels))
+            facts, found = classifier.facts, classifier.classify(list(images))
         temperature = float(facts.metadata[TEMPERATURE_KEY])
     except (DetectorError, KeyError, ValueError) as error:
         raise ClassifierModelError(f"{model} cannot be asked: {error!s}", MATERIALIZE) from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from detector_runtime.classify.classifier import resized
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
@@ -171,7 +172,7 @@ def select_images(
     Raises:
         TooFewImagesError: fewer images or names than a classifier takes.
     """
-    crops = tuple(_examples(voted, kind))
+    crops = accepted_examples(voted, kind)
     counts = Counter(example.label for example in crops)
     drawn = {art.name for art in reference}
     few = {n: c for n, c in counts.items() if c < rules.least_images and n not in drawn}
@@ -205,18 +206,14 @@ def read_images(
     Raises:
         ClassifierDataError: an image cannot be read.
     """
-    files = {
-        member.sha256: voted.folder / place
-        for crop in voted.accepted(kind)
-        for member, place in zip(crop.members, crop.images, strict=True)
-    }
+    files = image_files(voted, kind)
     art = {_digest_of(one): one.image for one in reference}
     pixels = np.empty((len(selection.examples), side, side, 3), dtype=np.uint8)
     examples = track(selection.examples, len(selection.examples), f"reading {kind}s", report)
     for row, example in enumerate(examples):
         drawn = art.get(example.sha256)
-        image = _read(files[example.sha256]) if drawn is None else Image.fromarray(drawn)
-        pixels[row] = np.asarray(fitted(image, side))
+        image = _read(files[example.sha256]) if drawn is None else drawn
+        pixels[row] = resized(image, (side, side))
     return ClassifierData(selection, pixels)
 
 
@@ -231,17 +228,10 @@ def read_icon_cache(folder: Path) -> tuple[ReferenceArt, ...]:
         raise ClassifierDataError(
             f"There is no icon in {folder}.", "Name a folder of PNG files called as their icons."
         )
-    return tuple(ReferenceArt(file.stem, np.asarray(_read(file))) for file in files)
+    return tuple(ReferenceArt(file.stem, _read(file)) for file in files)
 
 
-def fitted(image: Image.Image, side: int) -> Image.Image:
-    """An image as a square of RGB, as the runtime's classifier brings crops to its input."""
-    if image.size == (side, side):
-        return image
-    return image.resize((side, side), Image.Resampling.BILINEAR)
-
-
-def _examples(voted: VotedCrops, kind: ClassifierKind) -> Iterator[Example]:
+def accepted_examples(voted: VotedCrops, kind: ClassifierKind) -> tuple[Example, ...]:
     """Each accepted image once: in several groups, as of one icon in several slots, everybody who
     sent it counts; under several labels it is not used."""
     found: dict[str, Example] = {}
@@ -260,7 +250,26 @@ def _examples(voted: VotedCrops, kind: ClassifierKind) -> Iterator[Example]:
                 tuple(sorted(who)),
                 round(crop.confidence, 6),
             )
-    return (example for digest, example in found.items() if digest not in contradicted)
+    return tuple(example for digest, example in found.items() if digest not in contradicted)
+
+
+def image_files(voted: VotedCrops, kind: ClassifierKind) -> dict[str, Path]:
+    """The file of every accepted image of a kind, by its digest."""
+    return {
+        member.sha256: voted.folder / place
+        for crop in voted.accepted(kind)
+        for member, place in zip(crop.members, crop.images, strict=True)
+    }
+
+
+def believed_labels(voted: VotedCrops, kind: ClassifierKind) -> dict[str, str]:
+    """The label of every image of a kind that is accepted, by digest, whether it is used or not."""
+    return {one.sha256: one.label for one in accepted_examples(voted, kind)}
+
+
+def new_images(selection: Selection, before: Iterable[str]) -> int:
+    """How many images a selection has that an earlier training did not."""
+    return len(selection.digests - set(before))
 
 
 def _capped(examples: Sequence[Example], capped: Mapping[str, int], most: int) -> Iterator[Example]:
@@ -291,24 +300,13 @@ def _digest_of(art: ReferenceArt) -> str:
     return sha256(f"{art.name}:{shape}:".encode() + art.image.tobytes()).hexdigest()
 
 
-def _read(file: Path) -> Image.Image:
+def _read(file: Path) -> Pixels:
     try:
         with Image.open(file, formats=["PNG"]) as image:
             if max(image.size) > LARGEST_SIDE:
                 raise ValueError(f"{image.width}x{image.height} is too large")
-            return image.convert("RGB")
+            return np.asarray(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ClassifierDataError(
             f"{file} is no image that can be read: {error}.", "Materialize voted_crops again."
         ) from error
-
-
-def believed_labels(voted: VotedCrops, kind: ClassifierKind) -> dict[str, str]:
-    """The label of every image of a kind that is accepted, by digest, whether it is used or not."""
-    accepted = voted.accepted(kind)
-    return {member.sha256: crop.label for crop in accepted for member in crop.members}
-
-
-def new_images(selection: Selection, before: Iterable[str]) -> int:
-    """How many images a selection has that an earlier training did not."""
-    return len(selection.digests - set(before))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.community.classifiers.answers import ClassifierModelError, ask
@@ -30,34 +31,19 @@ from pipeline.community.classifiers.manifest import TrainingManifest
 from pipeline.community.classifiers.mistakes import mistakes_sheet
 from pipeline.community.classifiers.scoring import ClassifierScores, score_answers
 from pipeline.files import read_json, write_json
-from pipeline.jobs.bill import BILL_FILE, Bill
-from pipeline.jobs.environment import HOST_FILE, JobEnvironment
+from pipeline.jobs.environment import JobEnvironment
 from pipeline.jobs.events import EventError, read_events
-from pipeline.jobs.program.constants import (
-    ENVIRONMENT_FILE,
-    EVENTS_FILE,
-    JOB_FILE,
-    LOG_FILE,
-    OUTPUTS_FOLDER,
-    PROGRAM_FILE,
-)
-from pipeline.manifests import Record, sha256_of
+from pipeline.jobs.kept import JobFiles, keep_job
+from pipeline.jobs.program.constants import EVENTS_FILE, JOB_FILE, OUTPUTS_FOLDER
+from pipeline.manifests import Record
 
 LABELS_FILE = "labels.json"
 META_FILE = "meta.json"
 MANIFEST_FILE = "training_manifest.json"
 SCORES_FILE = "evaluation.json"
 SHEET_FILE = "mistakes.jpg"
-KEPT_FILES = (
-    ONNX_FILE,
-    WEIGHTS_FILE,
-    EVENTS_FILE,
-    LOG_FILE,
-    ENVIRONMENT_FILE,
-    HOST_FILE,
-    BILL_FILE,
-)
-"""Of a job's outputs, in the artifact; those that there are."""
+KEPT_FILES = (ONNX_FILE, WEIGHTS_FILE)
+"""Of a job's outputs, in the artifact besides those of every job."""
 
 
 class CalibrationReport(Record):
@@ -94,7 +80,7 @@ class ClassifierEvaluation(Record):
 
 
 @dataclass(frozen=True)
-class ClassifierModel:
+class ClassifierModel(JobFiles):
     """The artifact of `icon_classifier` or `screen_classifier`.
 
     model.onnx               what the runtime asks; its layout: `detector_runtime.classify`
@@ -105,10 +91,9 @@ class ClassifierModel:
     evaluation.json          how good it is on people from whom it has learned nothing
     mistakes.jpg             its surest mistakes and what it is least sure of, where there are any
     job.json, program.pyz    what was asked, and of which program
-    metrics.jsonl, log.txt, environment.json, lease.json   as of every job
+    metrics.jsonl, log.txt, environment.json, host.json, lease.json   as of every job
     """
 
-    folder: Path
     spec: ClassifierSpec
     meta: ClassifierMeta
     manifest: TrainingManifest
@@ -163,18 +148,16 @@ class ClassifierModel:
             ClassifierModelError: the model does not load or has other classes than were asked for.
         """
         outputs, spec = job / OUTPUTS_FOLDER, read_classifier_job(job / JOB_FILE)
-        for name in KEPT_FILES:
-            if (outputs / name).is_file():
-                shutil.copyfile(outputs / name, folder / name)
-        shutil.copyfile(job / JOB_FILE, folder / JOB_FILE)
-        if (job / PROGRAM_FILE).is_file():
-            shutil.copyfile(job / PROGRAM_FILE, folder / PROGRAM_FILE)
+        keep_job(folder, job, KEPT_FILES)
         write_json(folder / LABELS_FILE, _labels(spec.classes))
         meta = _meta_of(spec, outputs, data)
         write_json(folder / META_FILE, meta.model_dump(mode="json"))
         manifest = _manifest_of(data)
+        if previous is not None and meta.weights == "previous":
+            manifest = manifest.after(previous.manifest)
         write_json(folder / MANIFEST_FILE, manifest.model_dump(mode="json"))
-        evaluation, sheet = _evaluate(folder / ONNX_FILE, spec, data, previous)
+        rows = _rows_that_judge(data, manifest)
+        evaluation, sheet = _evaluate(folder / ONNX_FILE, spec, (data, rows), previous)
         write_json(folder / SCORES_FILE, evaluation.model_dump(mode="json"))
         if sheet is not None:
             (folder / SHEET_FILE).write_bytes(sheet)
@@ -201,31 +184,10 @@ class ClassifierModel:
         return self.folder / MANIFEST_FILE
 
     @property
-    def log(self) -> Path:
-        """Everything that the training printed."""
-        return self.folder / LOG_FILE
-
-    @property
     def sheet(self) -> bytes | None:
         """Mistakes and doubts as a JPEG; None where there are none."""
         file = self.folder / SHEET_FILE
         return file.read_bytes() if file.is_file() else None
-
-    @property
-    def program_sha256(self) -> str | None:
-        """Digest of the program that ran; None in artifacts of before it was kept."""
-        file = self.folder / PROGRAM_FILE
-        return sha256_of(file) if file.is_file() else None
-
-    @property
-    def environment(self) -> JobEnvironment | None:
-        """What it was trained on."""
-        return JobEnvironment.of(self.folder)
-
-    @property
-    def bill(self) -> Bill | None:
-        """What it cost."""
-        return Bill.of(self.folder)
 
     def epochs(self) -> tuple[ClassifierEpoch, ...]:
         """Every finished epoch; of one that was told twice, what was told last.
@@ -280,11 +242,22 @@ LEARNED = ("train", "validation")
 """Subsets from which a classifier has learned something, if only when to stop."""
 
 
+def _rows_that_judge(data: ClassifierData, manifest: TrainingManifest) -> NDArray[np.int64]:
+    """Indices of the images that judge, without those that the weights before it had learned from:
+    contributors change sides now and then."""
+    learned, examples = set(manifest.trained), data.selection.examples
+    rows = [row for row in data.rows("test") if examples[row].sha256 not in learned]
+    return np.array(rows, dtype=np.int64)
+
+
 def _evaluate(
-    model: Path, spec: ClassifierSpec, data: ClassifierData, previous: ClassifierModel | None
+    model: Path,
+    spec: ClassifierSpec,
+    judging: tuple[ClassifierData, NDArray[np.int64]],
+    previous: ClassifierModel | None,
 ) -> tuple[ClassifierEvaluation, bytes | None]:
     """How good it is, alone and beside the one before it, and the sheet of its mistakes."""
-    rows = data.rows("test")
+    data, rows = judging
     examples = [data.selection.examples[row] for row in rows]
     answers = ask(model, data.pixels[rows])
     if answers.classes != spec.classes:
@@ -300,9 +273,9 @@ def _evaluate(
         seen = set(previous.manifest.trained)
         fair = [place for place, one in enumerate(examples) if one.sha256 not in seen]
         if fair:
+            before = ask(previous.onnx, data.pixels[rows][fair])
             chosen = [examples[place] for place in fair]
-            pixels = data.pixels[rows][fair]
-            gate = compare_classifiers(ask(model, pixels), ask(previous.onnx, pixels), chosen)
+            gate = compare_classifiers(answers.of(fair), before, chosen)
     images = {one.sha256: data.pixels[row] for one, row in zip(examples, rows, strict=True)}
     evaluation = ClassifierEvaluation(scores=scores, beside_previous=gate)
     return evaluation, mistakes_sheet(scores, images)

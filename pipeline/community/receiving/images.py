@@ -48,9 +48,10 @@ class ImageLimits:
 
 
 IMAGE_LIMITS: Mapping[CropKind, ImageLimits] = {
+    # No image is both an icon and a screen: a decision names one by its digest alone.
     "icon": ImageLimits(MIB // 32, (ICON_SIDE, ICON_SIDE), (ICON_SIDE, ICON_SIDE)),
     "text": ImageLimits(MIB, (4, 4), (1024, 256)),
-    "screen": ImageLimits(16 * MIB, (32, 32), (4096, 4096)),
+    "screen": ImageLimits(16 * MIB, (ICON_SIDE + 1, 32), (4096, 4096)),
 }
 
 

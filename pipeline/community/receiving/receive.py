@@ -108,8 +108,8 @@ def receive(
     staged = sort_files(files, reading.rules.screen_types, reading.limits)
     taken = _Taken(images, refused=Counter(staged.refused))
     wanted = _within(_wanted(staged, fetch, reading, taken), reading.limits, taken)
-    for batch in _batches(track(wanted, len(wanted), "images", report)):
-        with ThreadPoolExecutor(AT_A_TIME) as pool:
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        for batch in _batches(track(wanted, len(wanted), "images", report)):
             fetched = pool.map(lambda one: fetch(one.file), batch)
             for one, found in zip(batch, fetched, strict=True):
                 _take(one, found, taken)

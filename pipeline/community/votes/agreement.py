@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.community.voted_crops import VotedCrop, Votes, VoteStatus
@@ -119,12 +119,15 @@ def counted(votes: Mapping[str, Sequence[str]]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts, key=lambda one: (-one[1], one[0])))
 
 
-def refuted(votes: Votes, contributor: str) -> Iterator[tuple[VotedCrop, str]]:
-    """Accepted groups of which a contributor said something else, with what it said."""
+def refuted(votes: Votes) -> dict[str, list[tuple[VotedCrop, str]]]:
+    """By contributor: accepted groups of which it said something else, with what it said."""
+    found: dict[str, list[tuple[VotedCrop, str]]] = defaultdict(list)
     for crop in votes.crops:
         for label, who in crop.votes.items():
-            if crop.status == "accepted" and label != crop.label and contributor in who:
-                yield crop, label
+            if crop.status == "accepted" and label != crop.label:
+                for contributor in who:
+                    found[contributor].append((crop, label))
+    return dict(found)
 
 
 def _of_label(kind: str, label: str, crops: Sequence[VotedCrop]) -> LabelAgreement:

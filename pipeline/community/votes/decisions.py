@@ -12,7 +12,7 @@ from pipeline.manifests import Record
 
 
 class DecisionError(OutpostError):
-    """A decision that cannot be made, noted or read."""
+    """A decision that cannot be made."""
 
 
 class Decision(Record):
@@ -24,6 +24,11 @@ class Decision(Record):
     )
     date: date
     reason: str = Field("", max_length=1000)
+    batch: str = Field(
+        "",
+        description="The batch of disputed images in which it was made in CVAT; empty where "
+        "somebody has decided by hand.",
+    )
 
 
 class Decisions(Record):
@@ -40,8 +45,9 @@ class Decisions(Record):
 def decision_on(images: Iterable[str], decisions: Iterable[Decision]) -> Decision | None:
     """The decision that counts for a group of images, by their digests: the last one.
 
-    Of several on one day, that of the image whose digest comes last.
+    Of several on one day, one that was made by hand; else that of the image whose digest comes
+    last.
     """
     known = {*images}
     about = (one for one in decisions if one.sha256 in known)
-    return max(about, key=lambda one: (one.date, one.sha256), default=None)
+    return max(about, key=lambda one: (one.date, not one.batch, one.sha256), default=None)

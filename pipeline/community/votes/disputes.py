@@ -26,7 +26,7 @@ SHEET_FILE = "sheet.jpg"
 HEAD = """\
 # What the votes have not settled, those first on which most depends; sheet.jpg shows all of them.
 # Write what each image shows as its label, or '' where it shows nothing that there is a name for.
-# What stays null is not decided. Then: outpost community decide --file disputes.yaml
+# What stays null is not decided. Then: outpost community decide --game GAME --file disputes.yaml
 """
 
 
@@ -61,8 +61,8 @@ def write_disputes(folder: Path, voted: VotedCrops, most: int) -> tuple[VotedCro
     if folder.exists() and any(folder.iterdir()):
         raise DecisionError(
             f"{folder} holds something already.",
-            f"Decide with `outpost community decide --file {folder / DISPUTES_FILE}` and delete "
-            "it, or name another folder with --folder.",
+            f"Decide with `outpost community decide --game GAME --file {folder / DISPUTES_FILE}` "
+            "and delete it, or name another folder with --folder.",
         )
     folder.mkdir(parents=True, exist_ok=True)
     rows = [_dispute(number, crop) for number, crop in enumerate(crops, start=1)]

@@ -37,7 +37,8 @@ class VoteTable:
         items: what is voted on, 0.. without gaps, int [votes].
         voters: 0.. without gaps, int [votes].
         labels: any numbers, int [votes].
-        known: the reliability of a vote where it is not to be estimated, else NaN, [votes].
+        known: the reliability of a vote where it is not to be estimated, above 0 and below 1, else
+            NaN, [votes].
     """
 
     items: Indexes
@@ -61,6 +62,11 @@ class Assumptions:
     wrong: float = 1.0
     alternatives: float = 2.0
 
+    @property
+    def chance(self) -> float:
+        """How often guessing is right: such a vote says nothing, a lesser one the contrary."""
+        return 1 / (1 + self.alternatives)
+
 
 @dataclass(frozen=True)
 class LabelEstimate:
@@ -81,7 +87,7 @@ class LabelEstimate:
 
 
 def estimate(table: VoteTable, assumed: Assumptions) -> LabelEstimate:
-    """LabelEstimate labels and reliabilities from votes; the order of the rows decides nothing."""
+    """Estimate labels and reliabilities from votes; the order of the rows decides nothing."""
     table = _sorted(table)  # sums of floats depend on their order
     pairs, of_vote = np.unique(
         np.column_stack([table.items, table.labels]), axis=0, return_inverse=True

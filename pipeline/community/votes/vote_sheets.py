@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
-
-from PIL import Image
 
 from pipeline.community.voted_crops import VotedCrop, VotedCrops
 from pipeline.community.votes.agreement import (
@@ -15,7 +12,8 @@ from pipeline.community.votes.agreement import (
     refuted,
     to_decide,
 )
-from pipeline.visualization.sections import Tile, TileGroup, draw_sections, tile_width
+from pipeline.visualization.sections import Tile, TileGroup, draw_sections, tile_of_png
+from pipeline.visualization.tiles import encode_jpeg
 
 COLUMNS = 6
 MOST_TILES = 24
@@ -36,7 +34,7 @@ def unsettled_sheet(voted: VotedCrops) -> bytes | None:
         )
         for status, crops in states
     ]
-    return _sheet(groups)
+    return encode_jpeg(draw_sections(groups, COLUMNS)) if groups else None
 
 
 def numbered_sheet(voted: VotedCrops, crops: Sequence[VotedCrop]) -> bytes:
@@ -45,18 +43,21 @@ def numbered_sheet(voted: VotedCrops, crops: Sequence[VotedCrop]) -> bytes:
         _tile(voted, crop, (f"{number:03}", *_given(crop)))
         for number, crop in enumerate(crops, start=1)
     ]
-    return _jpeg([TileGroup("What do these show?", tuple(tiles))])
+    return encode_jpeg(draw_sections([TileGroup("What do these show?", tuple(tiles))], COLUMNS))
 
 
 def offenders_sheet(voted: VotedCrops) -> bytes | None:
     """A JPEG of what the least reliable contributors called otherwise; None without any."""
-    votes, groups = voted.content, list[TileGroup]()
-    for row in contributor_agreement(votes):
-        wrong = list(refuted(votes, row.contributor))
-        if wrong and len(groups) < MOST_CONTRIBUTORS:
-            title = f"{row.contributor[:8]}: {row.agreed} of {row.judged} as others say"
-            groups.append(TileGroup(title, tuple(_said(voted, wrong[: 2 * COLUMNS]))))
-    return _sheet(groups)
+    wrong = refuted(voted.content)
+    worst = (row for row in contributor_agreement(voted.content) if row.contributor in wrong)
+    groups = [
+        TileGroup(
+            f"{row.contributor[:8]}: {row.agreed} of {row.judged} as others say",
+            tuple(_said(voted, wrong[row.contributor][: 2 * COLUMNS])),
+        )
+        for row in islice(worst, MOST_CONTRIBUTORS)
+    ]
+    return encode_jpeg(draw_sections(groups, COLUMNS)) if groups else None
 
 
 def _said(voted: VotedCrops, wrong: Sequence[tuple[VotedCrop, str]]) -> Iterator[Tile]:
@@ -72,18 +73,4 @@ def _given(crop: VotedCrop) -> tuple[str, ...]:
 
 
 def _tile(voted: VotedCrops, crop: VotedCrop, lines: tuple[str, ...]) -> Tile:
-    width = tile_width(COLUMNS)
-    with Image.open(voted.folder / crop.images[0], formats=["PNG"]) as opened:
-        image = opened.convert("RGB")
-    image.thumbnail((width, width))
-    return Tile(image, lines)
-
-
-def _sheet(groups: Sequence[TileGroup]) -> bytes | None:
-    return _jpeg(groups) if groups else None
-
-
-def _jpeg(groups: Sequence[TileGroup]) -> bytes:
-    buffer = io.BytesIO()
-    draw_sections(groups, COLUMNS).save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
+    return tile_of_png(voted.folder / crop.images[0], COLUMNS, lines)

@@ -37,6 +37,7 @@ NEIGHBOURS = 5
 """Contributors whose most similar screens speak for a screen."""
 ALIKE = 0.9
 """How often the most similar screen is of the same type, at most."""
+ASSUMED = Assumptions()
 
 
 class VotingRules(Record):
@@ -109,15 +110,15 @@ class _Case:
 
 
 def count_votes(
-    contributions: Sequence[Contributions], rules: VotingRules, views: VotingSources
+    contributions: Sequence[Contributions], rules: VotingRules, sources: VotingSources
 ) -> Votes:
     """What is believed of contributions, in whatever order they come."""
     if rules.rule == "plain":
         return Votes(crops=_in_order(_plain(contributions)))
     icons, screens = (
-        _with_opinions(kind, tuple(_cases(contributions, kind, views)), views) for kind in KINDS
+        _with_opinions(kind, tuple(_cases(contributions, kind, sources)), sources) for kind in KINDS
     )
-    screens = _with_similar(screens, views)
+    screens = _with_similar(screens, sources)
     beliefs, reliability = _believed((*icons, *screens), {})
     # Screens hardly ever have two votes of their own: who is right about icons is believed.
     beliefs[len(icons) :] = _believed(screens, reliability)[0]
@@ -145,18 +146,18 @@ def _plain(contributions: Sequence[Contributions]) -> Iterator[VotedCrop]:
 
 
 def _cases(
-    contributions: Sequence[Contributions], kind: CropKind, views: VotingSources
+    contributions: Sequence[Contributions], kind: CropKind, sources: VotingSources
 ) -> Iterator[_Case]:
     members = _members(contributions, kind)
     ballots = _by_image(ballots_of(contributions, kind))
     images = compare_images(
         ((one.sha256, one.phash, one.contributors) for one in members.values()),
-        views.windows,
-        views.report,
+        sources.windows,
+        sources.report,
     )
-    for group in group_near_duplicates(images, report=views.report):
+    for group in group_near_duplicates(images, report=sources.report):
         digests = [images.digests[one] for one in group.images]
-        decision = decision_on(digests, views.decisions)
+        decision = decision_on(digests, sources.decisions)
         if decision is not None and not decision.label:
             continue
         yield _Case(
@@ -168,25 +169,25 @@ def _cases(
 
 
 def _with_opinions(
-    kind: CropKind, cases: Sequence[_Case], views: VotingSources
+    kind: CropKind, cases: Sequence[_Case], sources: VotingSources
 ) -> tuple[_Case, ...]:
     asked = [
         case.members[0].sha256
         for case in cases
         if len(case.labels) < SETTLED_BY or len({*case.labels.values()}) > 1
     ]
-    if views.opinions is None or not asked:
+    if sources.opinions is None or not asked:
         return tuple(cases)
-    given = views.opinions(kind, asked)
+    given = sources.opinions(kind, asked)
     return tuple(replace(case, opinion=given.get(case.members[0].sha256)) for case in cases)
 
 
-def _with_similar(screens: Sequence[_Case], views: VotingSources) -> tuple[_Case, ...]:
+def _with_similar(screens: Sequence[_Case], sources: VotingSources) -> tuple[_Case, ...]:
     labels = [case.labels for case in screens]
     voted = [place for place, given in enumerate(labels) if given]
     if not voted:
         return tuple(screens)
-    layouts = np.array([views.layout(screens[place].members[0].sha256) for place in voted])
+    layouts = np.array([sources.layout(screens[place].members[0].sha256) for place in voted])
     owners = [frozenset(labels[place]) for place in voted]
     with_similar = list(screens)
     for place, found in zip(voted, nearest_of_others(layouts, owners, NEIGHBOURS), strict=True):
@@ -212,7 +213,7 @@ def _believed(
         np.array([labels[row[2]] for row in rows], dtype=np.intp),
         np.array([row[3] for row in rows], dtype=np.float64),
     )
-    found = estimate(table, Assumptions())
+    found = estimate(table, ASSUMED)
     beliefs: list[dict[str, float]] = [{} for _ in cases]
     names, columns = list(labels), (found.items, found.labels, found.probabilities)
     for item, label, probability in zip(*(one.tolist() for one in columns), strict=True):
@@ -232,7 +233,9 @@ def _rows(
             if who in reliability:
                 yield item, who, label, min(reliability[who], ALIKE)
         if case.opinion is not None:
-            yield item, "", case.opinion.label, min(case.opinion.reliability, MOST_SURE)
+            # A model that is hardly ever right is no reason to disbelieve those who say the same.
+            sure = min(max(case.opinion.reliability, ASSUMED.chance), MOST_SURE)
+            yield item, "", case.opinion.label, sure
         if case.decision is not None:
             yield item, "", case.decision.label, MOST_SURE
 
@@ -258,12 +261,12 @@ def _judged(case: _Case, beliefs: Mapping[str, float], rules: VotingRules) -> Vo
 def _best(case: _Case, beliefs: Mapping[str, float], votes: Mapping[str, Sequence[str]]) -> str:
     if case.decision is not None:
         return case.decision.label
-    if not votes:
-        return majority_of_first(case.ballots)[0]
+    first = majority_of_first(case.ballots)[0]
     # What a model alone says never becomes a label.
     given = {label: beliefs[label] for label in votes}
-    first = majority_of_first(case.ballots)[0]
-    return min(given, key=lambda label: (-round(given[label], 9), label != first, label))
+    return min(
+        given, key=lambda label: (-round(given[label], 9), label != first, label), default=first
+    )
 
 
 def _status(case: _Case, label: str, confidence: float, rules: VotingRules) -> VoteStatus:

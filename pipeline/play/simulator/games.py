@@ -293,7 +293,7 @@ def _first_rows(number: int, players_a_side: int) -> tuple[npt.NDArray[Any], ...
     in_sight, explored = np.zeros((2, SIDES, FOG_CELLS), np.uint32)
     clock = np.zeros((), CLOCK_DTYPE)
     tables = kernel_tables()
-    tick = clock["tick"][()]
+    tick: Any = clock["tick"][()]
     look(entities, memory, in_sight, explored, tick, players, tables.figures, tables.masks)
     return (entities, np.zeros(players, PLAYER_DTYPE), memory, in_sight, explored, clock)
 

@@ -16,17 +16,26 @@ def known_names(crops: Sequence[VotedCrop]) -> Knowledge:
     Only icons whose label is accepted count. A hash that stands for two names stands for neither:
     it knows no colour, so look-alikes can share one.
     """
-    found: dict[str, dict[str, KnownName]] = defaultdict(dict)
+    groups: dict[str, list[VotedCrop]] = defaultdict(list)
     for crop in crops:
-        if crop.kind != "icon" or crop.status != "accepted":
-            continue
-        votes = len(crop.votes.get(crop.label, ()))
-        for phash in {member.phash for member in crop.members}:
-            other = found[phash].get(crop.label)
-            found[phash][crop.label] = KnownName(
-                name=crop.label,
-                votes=max(votes, 1) + (other.votes if other else 0),
-                confidence=max(crop.confidence, other.confidence if other else 0.0),
-            )
-    single = {phash: names for phash, names in found.items() if len(names) == 1}
-    return Knowledge(names={phash: next(iter(single[phash].values())) for phash in sorted(single)})
+        if crop.kind == "icon" and crop.status == "accepted":
+            for phash in {member.phash for member in crop.members}:
+                groups[phash].append(crop)
+    return Knowledge(
+        names={
+            phash: _known(groups[phash])
+            for phash in sorted(groups)
+            if len({crop.label for crop in groups[phash]}) == 1
+        }
+    )
+
+
+def _known(groups: Sequence[VotedCrop]) -> KnownName:
+    """What groups of one label know; whoever has voted on several of them is one person."""
+    label = groups[0].label
+    people = {who for crop in groups for who in crop.votes.get(label, ())}
+    return KnownName(
+        name=label,
+        votes=max(len(people), 1),  # nobody, where a maintainer has decided
+        confidence=max(crop.confidence for crop in groups),
+    )

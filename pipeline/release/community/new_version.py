@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from detector_runtime.bundle import FileDigest
+from detector_runtime.classify.classifier import Classifier
 from detector_runtime.classify.community_model import MODEL_VERSION_FILE
 from detector_runtime.updates.documents import (
     Manifest,
@@ -62,9 +64,9 @@ class NewCommunityVersion:
             sequence: its number among the versions of the model.
             previous: the version before.
         """
-        said, model = self.package.manifest, self.package.opened()
-        icons = model.icons.facts
-        model.close()
+        said = self.package.manifest
+        with closing(Classifier.load(self.package.icons)) as classifier:
+            icons = classifier.facts
         return Manifest(
             name=said.name,
             kind="community",

@@ -122,7 +122,8 @@ class CommunityPackage:
         """
         model = folder / MODEL_FOLDER
         model.mkdir()
-        _put_classifier(model, parts.icons, "icon", (ICON_CLASSIFIER_FILE, LABEL_MAP_FILE))
+        icon_files = (ICON_CLASSIFIER_FILE, LABEL_MAP_FILE)
+        names_of_icons = _put_classifier(model, parts.icons, "icon", icon_files)
         if parts.screens is not None:
             names = (SCREEN_CLASSIFIER_FILE, SCREEN_LABELS_FILE)
             _put_classifier(model, parts.screens, "screen", names)
@@ -133,7 +134,7 @@ class CommunityPackage:
         }
         write_json(model / CORRECTIONS_FILE, corrections)
         write_json(model / KNOWLEDGE_FILE, parts.knowledge.model_dump(mode="json"))
-        write_text(model / MODEL_VERSION_FILE, _manifest(model, parts).to_json())
+        write_text(model / MODEL_VERSION_FILE, _manifest(model, parts, names_of_icons).to_json())
         write_json(folder / EVIDENCE_FILE, evidence.model_dump(mode="json"))
         return cls(folder, _opened(model), evidence)
 
@@ -158,7 +159,8 @@ class CommunityPackage:
 
 def _put_classifier(
     model: Path, part: ClassifierPart, kind: ClassifierKind, names: tuple[str, str]
-) -> None:
+) -> int:
+    """Put model and labels into the folder; how many names it knows."""
     try:
         classifier = Classifier.load(part.onnx, kind=kind)
     except DetectorError as error:
@@ -169,18 +171,16 @@ def _put_classifier(
     classifier.close()
     link_file(part.onnx, model / names[0])
     write_json(model / names[1], labels)
+    return len(labels)
 
 
-def _manifest(model: Path, parts: CommunityParts) -> CommunityManifest:
+def _manifest(model: Path, parts: CommunityParts, names_of_icons: int) -> CommunityManifest:
     icons, screens = parts.icons, parts.screens
-    classifier = Classifier.load(model / ICON_CLASSIFIER_FILE)
-    classes = len(classifier.facts.classes)
-    classifier.close()
     return CommunityManifest(
         name=parts.name,
         version=parts.version,
         trained_at=icons.trained_at,
-        n_classes=classes,
+        n_classes=names_of_icons,
         val_acc=icons.accuracy,
         n_samples=icons.images,
         n_users=icons.contributors,

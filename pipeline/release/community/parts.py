@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-from detector_runtime.classify.classifier import Classifier
 from detector_runtime.classify.community_model import ICON_CLASSIFIER_FILE, TRAINING_MANIFEST_FILE
-from numpy.typing import NDArray
-from PIL import Image
 
-from pipeline.community.classifiers.answers import ClassifierAnswers, ask
+from pipeline.community.classifiers.answers import ask
 from pipeline.community.classifiers.comparison import compare_classifiers
-from pipeline.community.classifiers.dataset import believed_labels, fitted
+from pipeline.community.classifiers.dataset import (
+    accepted_examples,
+    believed_labels,
+    image_files,
+)
 from pipeline.community.classifiers.manifest import TrainingManifest
 from pipeline.community.classifiers.model import ClassifierModel
-from pipeline.community.classifiers.split import Example
 from pipeline.community.voted_crops import VotedCrops
+from pipeline.errors import OutpostError
 from pipeline.files import read_json
 from pipeline.manifests import sha256_of
 from pipeline.release.community.evidence import (
@@ -29,6 +28,30 @@ from pipeline.release.community.evidence import (
     PairedVerdict,
 )
 from pipeline.release.community.package import ClassifierPart
+
+
+class UnbelievedImagesError(OutpostError):
+    """A classifier that has learned from images that are not believed any more."""
+
+
+def require_believed(model: ClassifierModel, voted: VotedCrops) -> None:
+    """See that what a classifier was made from is still believed, before everybody gets it.
+
+    It is where it was trained on these votes; not where a contributor was withdrawn since, or
+    others outvoted them, and nothing has been trained on what is left.
+
+    Raises:
+        UnbelievedImagesError: it has learned from what is not.
+    """
+    kind = model.spec.kind
+    gone = model.manifest.no_longer(believed_labels(voted, kind))
+    if gone:
+        raise UnbelievedImagesError(
+            f"{gone} images that the {kind} classifier was made from are not believed any more to "
+            "show that.",
+            f"Materialize {kind}_classifier, which is then trained without them. Where too few "
+            "images are left for that, wait for more contributions.",
+        )
 
 
 def part_of(model: ClassifierModel, trained_at: datetime) -> ClassifierPart:
@@ -84,13 +107,13 @@ def compare_with_champion(
         # A version that says something new of the same model would be another one to publish.
         return None
     theirs = read_json(champion / TRAINING_MANIFEST_FILE, TrainingManifest, _damaged)
-    learned = {*icons.manifest.trained, *theirs.trained}
-    fair = {digest for digest in icons.manifest.images if digest not in learned}
-    found = [(one, file) for one, file in _examples(voted) if one.sha256 in fair]
-    if not found:
+    fair = icons.manifest.images.keys() - {*icons.manifest.trained, *theirs.trained}
+    examples = [one for one in accepted_examples(voted, "icon") if one.sha256 in fair]
+    if not examples:
         return None
-    examples, files = [one for one, _ in found], [file for _, file in found]
-    gate = compare_classifiers(_asked(icons.onnx, files), _asked(model, files), examples)
+    files = image_files(voted, "icon")
+    images = [files[one.sha256] for one in examples]
+    gate = compare_classifiers(ask(icons.onnx, images), ask(model, images), examples)
     passes, explanation = gate.passes, gate.explanation
     gone = theirs.no_longer(believed_labels(voted, "icon"))
     if gone and gate.verdict == "not distinguishable":
@@ -108,29 +131,6 @@ def _interval(icons: ClassifierModel) -> AccuracyInterval | None:
         return AccuracyInterval(value=accuracy.value)
     low, high = accuracy.interval.low, accuracy.interval.high
     return AccuracyInterval(value=accuracy.value, low=low, high=high)
-
-
-def _examples(voted: VotedCrops) -> list[tuple[Example, Path]]:
-    return [
-        (
-            Example(member.sha256, crop.label, crop.images[0], member.contributors, 1.0),
-            voted.folder / place,
-        )
-        for crop in voted.accepted("icon")
-        for member, place in zip(crop.members, crop.images, strict=True)
-    ]
-
-
-def _asked(model: Path, files: Sequence[Path]) -> ClassifierAnswers:
-    classifier = Classifier.load(model)
-    side = classifier.facts.input_size[0]
-    classifier.close()
-    return ask(model, np.stack([_pixels(file, side) for file in files]))
-
-
-def _pixels(file: Path, side: int) -> NDArray[np.uint8]:
-    with Image.open(file, formats=["PNG"]) as image:
-        return np.asarray(fitted(image.convert("RGB"), side))
 
 
 def _damaged(file: Path, why: Exception) -> CommunityEvidenceError:

@@ -1,9 +1,8 @@
 """Which job made weights: its program, on which kind of host, when, and what it cost.
 
 All of it is read from the artifact, of which the audit has verified every file: `trained_weights`,
-`icon_classifier` or `screen_classifier`.
-Whose machine it was is nobody's business who gets a model: names and addresses of machines, and ids
-of leases, are left out.
+`icon_classifier` or `screen_classifier`. Whose machine it was is nobody's business who gets a
+model: names and addresses of machines, and ids of leases, are left out.
 """
 
 from __future__ import annotations
@@ -129,42 +128,18 @@ class TrainingJob:
     host: JobHost | None
     cost: JobCost | None
 
-    @classmethod
-    def of(cls, folder: Path, record: Provenance) -> TrainingJob | None:
+    @staticmethod
+    def of(folder: Path, record: Provenance) -> TrainingJob | None:
         """The job of an artifact; None where its description cannot be read, or no job made it.
 
         Args:
             folder: of the artifact.
             record: how it was made.
         """
-        kind = record.recipe.asset.rpartition("/")[2]
+        kind = record.version.kind
         if kind in CLASSIFIERS:
             return _of_classifier(folder, record)
-        return cls._of_weights(folder, record) if kind == TRAINED_WEIGHTS else None
-
-    @classmethod
-    def _of_weights(cls, folder: Path, record: Provenance) -> TrainingJob | None:
-        try:
-            trained = TrainedWeights.open(folder)
-        except (OutpostError, OSError, ValueError):
-            return None
-        environment, spec = trained.environment, trained.spec
-        said = environment.model_extra or {} if environment else {}
-        return cls(
-            program=str(PROGRAM),
-            program_sha256=trained.program_sha256,
-            code_version=record.recipe.code_version,
-            architecture=spec.architecture,
-            hyperparameters=spec.hyperparameters.model_dump(mode="json"),
-            stages=tuple(stage.model_dump(mode="json") for stage in spec.training),
-            base=_base(said.get("weights")),
-            began_with="weights" in said,
-            began_at=_began_at(record),
-            ended_at=record.made_at,
-            seconds=record.seconds,
-            host=_host(environment) if environment else None,
-            cost=_cost(lambda: trained.bill),
-        )
+        return _of_weights(folder, record) if kind == TRAINED_WEIGHTS else None
 
     @property
     def not_recorded(self) -> tuple[str, ...]:
@@ -176,6 +151,30 @@ class TrainingJob:
             "its cost": self.cost is None,
         }
         return tuple(name for name, is_missing in missing.items() if is_missing)
+
+
+def _of_weights(folder: Path, record: Provenance) -> TrainingJob | None:
+    try:
+        trained = TrainedWeights.open(folder)
+    except (OutpostError, OSError, ValueError):
+        return None
+    environment, spec = trained.environment, trained.spec
+    said = environment.model_extra or {} if environment else {}
+    return TrainingJob(
+        program=str(PROGRAM),
+        program_sha256=trained.program_sha256,
+        code_version=record.recipe.code_version,
+        architecture=spec.architecture,
+        hyperparameters=spec.hyperparameters.model_dump(mode="json"),
+        stages=tuple(stage.model_dump(mode="json") for stage in spec.training),
+        base=_base(said.get("weights")),
+        began_with="weights" in said,
+        began_at=_began_at(record),
+        ended_at=record.made_at,
+        seconds=record.seconds,
+        host=_host(environment) if environment else None,
+        cost=_cost(lambda: trained.bill),
+    )
 
 
 def _of_classifier(folder: Path, record: Provenance) -> TrainingJob | None:

@@ -6,6 +6,7 @@ from datetime import date
 from hashlib import sha256
 
 import pytest
+from detector_runtime.classify.text import TextMatcher
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,6 +102,16 @@ def test_a_valid_text_without_its_spaces_is_corrected_to_nothing_else() -> None:
     assert corrections(count(*crowd)) == {("ship_type", "LightFrigate"): "Light Frigate"}
 
 
+@pytest.mark.parametrize("valid", [("Tier 4", "Tier4"), ("Tier4", "Tier 4")])
+def test_of_two_valid_texts_with_the_same_letters_neither_is_corrected(
+    valid: tuple[str, str],
+) -> None:
+    other = dict(zip(valid, reversed(valid), strict=True))
+    sent = [read(who, raw, name) for who in "abc" for raw, name in other.items()]
+    votes = count_text_votes(sent, {"ship_type": valid}, TextVotingRules())
+    assert corrections(votes) == {}
+
+
 def test_what_is_not_valid_never_comes_out() -> None:
     assert count(*(read(who, "Xebcc", "Hacked") for who in "abcdefgh")) == ()
 
@@ -116,10 +127,11 @@ def test_where_every_text_is_valid_whoever_confirms_a_reading_defends_it() -> No
     assert corrections(count(*crowd)) == {}
 
 
-def test_no_chain_and_no_cycle() -> None:
-    def by_two(raw: str, name: str) -> list[Contributions]:
-        return [read(f"{raw}{name}{who}", raw, name, slot="motto") for who in "ab"]
+def by_two(raw: str, name: str) -> list[Contributions]:
+    return [read(f"{raw}{name}{who}", raw, name, slot="motto") for who in "ab"]
 
+
+def test_no_chain_and_no_cycle() -> None:
     chain = count(*by_two("A", "B"), *by_two("B", "C"))
     assert {one.raw: one.outcome for one in chain} == {
         "A": "is itself corrected",
@@ -129,7 +141,19 @@ def test_no_chain_and_no_cycle() -> None:
     assert {one.outcome for one in cycle} == {"is itself corrected"}
 
 
-TEXTS = st.sampled_from(["Xebec", "xebec", "Light Frigate", "Xebcc", "Lght  Frigate", "A", "B"])
+def test_no_chain_where_capitals_make_no_difference() -> None:
+    """As to whom the corrections are for: `detector_runtime.classify.text`."""
+    chain = count(*by_two("Foo", "Bar"), *by_two("bar", "Baz"))
+    assert corrections(chain) == {("motto", "bar"): "Baz"}
+    cycle = count(*by_two("Foo", "Bar"), *by_two("BAR", "foo"))
+    assert corrections(cycle) == {}
+    # Capitals alone may be corrected: what comes out stays as it is.
+    assert corrections(count(*by_two("foo", "Foo"))) == {("motto", "foo"): "Foo"}
+
+
+TEXTS = st.sampled_from(
+    ["Xebec", "xebec", "Light Frigate", "Xebcc", "Lght  Frigate", "A", "B", "b"]
+)
 CROWD = st.lists(
     st.builds(
         read,
@@ -158,6 +182,8 @@ def test_whatever_is_sent_corrections_keep_what_they_promise(
     assert votes == count(*joined[::-1], quorum=quorum)
     found = corrections(votes)
     for (slot, raw), text in found.items():
+        of_slot = {read: name for (place, read), name in found.items() if place == slot}
+        assert TextMatcher(VALID[slot], of_slot).match(text).text in (text, None)
         assert (slot, text) not in found
         assert raw == normalised(raw) != text
         assert raw not in VALID[slot]

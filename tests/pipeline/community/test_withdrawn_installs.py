@@ -26,11 +26,9 @@ def test_the_order_of_withdrawals_does_not_matter(installs: list[str], data: st.
         known = known.withdrawn(entry(install))
     for install in data.draw(st.permutations(installs)):
         again = again.withdrawn(entry(install, "another reason"))
-    assert known.digest == again.digest
     assert known.installs == again.installs == set(installs)
     for install in installs:
         assert known.restored(install).installs == set(installs) - {install}
-        assert known.restored(install).digest != known.digest
 
 
 def test_nobody_is_withdrawn_twice_or_restored_from_nothing() -> None:

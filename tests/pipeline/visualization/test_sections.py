@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +22,7 @@ from pipeline.visualization.sections import (
     TileGroup,
     _lines,
     draw_sections,
+    tile_of_png,
     tile_width,
 )
 
@@ -45,6 +48,18 @@ def test_a_long_text_makes_its_row_higher_and_hides_nothing() -> None:
     long = draw_sections([TileGroup("one", (tile("a", "word " * 30),))], 3)
     assert long.height > short.height
     assert red(long).sum() == red(short).sum()
+
+
+def test_a_file_becomes_no_larger_than_its_place_and_empty_texts_take_no_line(
+    tmp_path: Path,
+) -> None:
+    wide, small = tmp_path / "wide.png", tmp_path / "small.png"
+    Image.new("RGBA", (1000, 500), (200, 0, 0, 255)).save(wide)
+    Image.new("L", (10, 20)).save(small)
+    shown = tile_of_png(wide, 3, ("Sapphire", "", "neck"))
+    assert shown.image.size == (tile_width(3), tile_width(3) // 2)
+    assert shown.lines == ("Sapphire", "neck")
+    assert tile_of_png(small, 3, ()).image.size == (10, 20)
 
 
 def test_a_text_that_is_cut_off_stays_below_its_own_image_and_says_so() -> None:

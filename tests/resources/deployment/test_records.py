@@ -3,8 +3,14 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from pipeline.files import write_json
-from resources.deployment.records import DeploymentRecord, DeploymentRecords
+from resources.deployment.records import (
+    DeploymentRecord,
+    DeploymentRecordError,
+    DeploymentRecords,
+)
 from resources.deployment.targets import TargetSettings
 
 
@@ -38,3 +44,13 @@ def test_files_of_earlier_versions_for_several_spellings_are_one(tmp_path: Path)
     assert [one.version for one in records.all()] == ["own-2"]
     assert records.forget(TargetSettings(place="a@b:/c/"))
     assert list(tmp_path.glob("*.json")) == []
+
+
+def test_a_record_whose_time_has_lost_its_zone_is_named(tmp_path: Path) -> None:
+    records = DeploymentRecords(tmp_path)
+    for place in ("a@b:/c", "a@b:/d"):
+        records.write(record(place, 1))
+    file = next(iter(tmp_path.glob("*.json")))
+    file.write_text(file.read_text("utf-8").replace('00:00Z"', '00:00"'))
+    with pytest.raises(DeploymentRecordError, match=file.name):
+        records.all()

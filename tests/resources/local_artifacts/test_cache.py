@@ -69,6 +69,17 @@ def test_the_least_recently_opened_is_dropped_and_fetched_again(tmp_path: Path) 
             assert store.find_build(record.recipe.asset, None, record.recipe.input_key) == record
 
 
+def test_opening_one_makes_it_the_last_to_go(tmp_path: Path) -> None:
+    store = machine(tmp_path, 2 * SIZE + SLACK)
+    a, b = build(store, "a"), build(store, "b")
+    opened(store, a, at=1)
+    opened(store, b, at=2)
+    with used_for_a_while():
+        store.open(a)
+    c = build(store, "c")
+    assert here(store, a, b, c) == [True, False, True]
+
+
 def test_one_that_alone_exceeds_the_limit_is_whole_while_it_is_used(tmp_path: Path) -> None:
     store = machine(tmp_path, 0)
     a = build(store, "a")
@@ -78,6 +89,17 @@ def test_one_that_alone_exceeds_the_limit_is_whole_while_it_is_used(tmp_path: Pa
         assert store.is_here(a)
     build(store, "c")
     assert not store.is_here(a)
+
+
+def test_what_a_process_without_the_bucket_has_open_is_not_dropped(tmp_path: Path) -> None:
+    a = build(machine(tmp_path, None), "a")
+    alone = ArtifactStore(tmp_path / "store")
+    with used_for_a_while():
+        assert alone.open(a).is_whole
+        build(machine(tmp_path, 0), "b")
+        assert alone.is_here(a)
+    build(machine(tmp_path, 0), "c")
+    assert not alone.is_here(a)
 
 
 def test_what_is_only_here_stays(tmp_path: Path) -> None:

@@ -32,11 +32,28 @@ print("ready", flush=True)
 sys.stdin.read()
 """
 
+PARENT = """
+import os, sys
+from pathlib import Path
+from resources.local_artifacts.in_use import use
+root, name, name_of_child = Path(sys.argv[1]), *sys.argv[2:]
+use(root, root / name)
+child = os.fork()
+if child == 0:
+    use(root, root / name_of_child)
+    sys.exit()
+os.waitpid(child, 0)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
 
 @contextmanager
-def process_that_uses(root: Path, *names: str) -> Iterator[subprocess.Popen[bytes]]:
+def process_that_uses(
+    root: Path, *names: str, program: str = USER
+) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, "-c", USER, str(root), *names],
+        [sys.executable, "-c", program, str(root), *names],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(in_use.__file__).parents[2],
@@ -72,6 +89,13 @@ def test_a_killed_process_uses_nothing_and_leaves_nothing(tmp_path: Path) -> Non
         process.wait()
     assert used(tmp_path) == set()
     assert [file.name for file in (tmp_path / ".in_use").iterdir()] == ["lock"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork is POSIX")
+def test_a_forked_process_uses_its_own_and_ends_alone(tmp_path: Path) -> None:
+    with process_that_uses(tmp_path, "toy/a/1", "toy/b/2", program=PARENT):
+        assert used(tmp_path) == {"toy/a/1"}
+    assert used(tmp_path) == set()
 
 
 def test_what_is_used_for_a_while_is_used_by_whoever_else_uses_it(tmp_path: Path) -> None:

@@ -382,6 +382,50 @@ def test_an_upload_that_took_too_long_looks_again(library: Library) -> None:
     assert f"versions/{library.records['two'].data_version}/manifest.json" in world.objects
 
 
+@pytest.mark.parametrize("name", ["two", "made"])
+def test_an_upload_uses_no_block_that_a_collection_is_about_to_remove(
+    library: Library, name: str
+) -> None:
+    """Of another artifact that has the same bytes, or of the one that it is made from."""
+    world = World()
+    with virtual(world):
+        run_alone(world, uploader(world, library, "one", reports=False))
+        world.now += 2 * DAY
+        removing = Actor(collector(world), offset=0.0)
+        removing.begin()
+        before = world.keys("versions/")
+        while world.keys("versions/") == before:  # until it looks at nothing more
+            removing.turn()
+        uploading = Actor(uploader(world, library, name, reports=False), offset=0.0)
+        uploading.begin()
+        for _ in range(100):
+            if not uploading.is_over:
+                uploading.turn()
+        while not removing.is_over:
+            removing.turn()
+            world.check()
+        while not uploading.is_over:
+            uploading.turn()
+            world.check()
+    assert removing.error is uploading.error is None
+    assert f"versions/{library.records[name].data_version}/manifest.json" in world.objects
+
+
+def test_what_is_left_of_a_version_while_it_is_removed_has_its_manifest(library: Library) -> None:
+    world = World()
+    with virtual(world):
+        run_alone(world, uploader(world, library, "one", reports=False))
+        world.now += 2 * DAY
+        removing = Actor(collector(world), offset=0.0)
+        removing.begin()
+        while not removing.is_over:
+            removing.turn()
+            for key in world.keys("versions/"):
+                assert f"versions/{key.split('/')[1]}/manifest.json" in world.objects
+    assert removing.error is None
+    assert not world.keys("versions/")
+
+
 @pytest.mark.slow
 def test_no_interleaving_of_a_thousand(library: Library) -> None:
     for seed in range(1000):
@@ -453,6 +497,20 @@ def test_what_nothing_refers_to_goes_and_blocks_that_others_name_stay(
         assert fresh.problems_of(version) == ()
     assert not RemoteArtifacts(objects).holds_version(one.data_version)
     assert fresh.find_build("toy/one", None, library.records["one"].recipe.input_key) is None
+
+
+def test_the_store_is_listed_once_for_all_versions(library: Library, objects: FolderStore) -> None:
+    listed: list[str] = []
+
+    class Counted(FolderStore):
+        def listing(self, prefix: str = "", most: int | None = None) -> Iterator[ObjectListing]:
+            listed.append(prefix)
+            return super().listing(prefix, most)
+
+    uploaded(library, objects, "one", "two", "made")
+    contents = contents_of(RemoteArtifacts(Counted(objects.root)), silent)
+    assert [len(one.records) for one in contents.versions.values()] == [1, 1, 1]
+    assert sorted(listed) == ["blocks/", "uses/", "versions/"]
 
 
 def test_what_is_young_or_was_just_found_stays(library: Library, objects: FolderStore) -> None:

@@ -18,12 +18,11 @@ first one's (`confidence.against`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from detector_runtime.checks import check, check_number
 from detector_runtime.classify.classifier import Classification, Classifier
@@ -167,6 +166,8 @@ class MatchingChain:
     def _overrides(self, pixels: Sequence[Images]) -> list[KnownName | None]:
         if not self.overrides:
             return [None] * len(pixels)
+        from PIL import Image
+
         hashes = (perceptual_hash(Image.fromarray(np.ascontiguousarray(one))) for one in pixels)
         return [self.overrides.get(one) for one in hashes]
 
@@ -179,6 +180,8 @@ class MatchingChain:
         if not len(nearest) or self.templates.names[nearest[0]] != override.name:
             return None
         confidence = either(override.confidence, COARSE_TRUST)
+        if confidence < self.settings.known:
+            return None
         return IconMatch(override.name, confidence, "override")
 
     def _look(
@@ -227,9 +230,12 @@ class MatchingChain:
         if best is None:
             return IconMatch(None, 0.0, None)
         knows = classification is None or classification.name is not None
-        believed = best.confidence >= self.settings.known
-        if believed and (knows or best.step != "classifier"):
+        known = self.settings.known
+        if best.confidence >= known and (knows or best.step != "classifier"):
             return _answer(best)
+        # What the reference icons alone would say is not doubtful because a network agrees.
+        if template is not None and template.name == best.name and template.confidence >= known:
+            return _answer(replace(best, step="template"))
         guesses = ((best.name, best.confidence), *best.others)
         return IconMatch(None, best.confidence, None, guesses[: ALTERNATIVES + 1])
 
@@ -245,9 +251,11 @@ class MatchingChain:
             confidence = override.confidence
             if best is not None:
                 confidence = either(confidence, best.confidence)
-            return IconMatch(override.name, confidence, "override", best.others if best else ())
-        guesses = {guess.name: guess.confidence for guess in both}
-        agreed = len(both) == 2 and len(guesses) == 1
+            others = best.others if best else ()
+            if confidence < self.settings.known:
+                return IconMatch(None, confidence, None, ((override.name, confidence), *others))
+            return IconMatch(override.name, confidence, "override", others)
+        agreed = len(both) == 2 and both[0].name == both[1].name
         if agreed and best.confidence >= max(self.settings.sure, override.confidence):
             return IconMatch(
                 best.name,
@@ -257,11 +265,18 @@ class MatchingChain:
                 outvoted=override.name,
             )
         confidence = against(override.confidence, best.confidence)
-        others = tuple((name, one) for name, one in guesses.items() if name != override.name)
+        others = (
+            (best.name, best.confidence),
+            *(
+                (one.name, one.confidence)
+                for one in both
+                if one.name not in (best.name, override.name)
+            ),
+        )
         if confidence >= self.settings.known:
             return IconMatch(override.name, confidence, "override", others)
-        doubtful = (*others, (override.name, confidence))
-        return IconMatch(None, best.confidence, None, doubtful)
+        doubtful = sorted((*others, (override.name, confidence)), key=lambda one: -one[1])
+        return IconMatch(None, doubtful[0][1], None, tuple(doubtful))
 
     def _by_example(self, icon: Images, unknown: IconMatch) -> IconMatch:
         example = self._examples.match(icon)[0]

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -105,7 +105,7 @@ class CommunityModel:
 
     Attributes:
         icons: classifier of icons.
-        screens: classifier of screens; None where it has none.
+        screens: classifier of screens; None where it has none, or none was opened.
         overrides: names that people agreed on, by perceptual hash.
         corrections: by slot, what each reading is to be replaced by.
     """
@@ -115,10 +115,17 @@ class CommunityModel:
     screens: Classifier | None
     overrides: Mapping[str, KnownName]
     corrections: Mapping[str, Mapping[str, str]]
+    _matchers: dict[str, TextMatcher] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def load(cls, folder: Path | str, options: OnnxOptions | None = None) -> CommunityModel:
+    def load(
+        cls, folder: Path | str, options: OnnxOptions | None = None, *, with_screens: bool = True
+    ) -> CommunityModel:
         """Open the model in a folder, every file verified.
+
+        Args:
+            options: how its classifiers run.
+            with_screens: whether to open its classifier of screens too, where it has one.
 
         Raises:
             CommunityModelError: incomplete, altered, or its files do not fit each other.
@@ -126,11 +133,15 @@ class CommunityModel:
         """
         folder = Path(folder)
         manifest = read_manifest(folder)
-        contents = {name: _verified(folder / name, one) for name, one in manifest.files.items()}
+        contents = {
+            name: _verified(folder / name, one)
+            for name, one in manifest.files.items()
+            if with_screens or name not in SCREEN_FILES
+        }
         icons = Classifier.load(contents[ICON_CLASSIFIER_FILE], options, kind="icon")
         _check_labels(contents[LABEL_MAP_FILE], icons, folder / LABEL_MAP_FILE)
         screens = None
-        if manifest.has_screens:
+        if SCREEN_CLASSIFIER_FILE in contents:
             screens = Classifier.load(contents[SCREEN_CLASSIFIER_FILE], options, kind="screen")
             _check_labels(contents[SCREEN_LABELS_FILE], screens, folder / SCREEN_LABELS_FILE)
         if len(icons.facts.classes) != manifest.n_classes:
@@ -154,13 +165,19 @@ class CommunityModel:
         return MatchingChain(templates, self.icons, self.overrides, settings or ChainSettings())
 
     def texts(self, slot: str, valid: Sequence[str] = ()) -> TextMatcher:
-        """What reads the texts of a slot.
+        """What reads the texts of a slot; the same one for as long as the same are valid.
 
         Args:
             slot: as the game's pack calls it.
             valid: texts that are valid there; empty where all are.
         """
-        return TextMatcher(valid, self.corrections.get(slot, {}))
+        texts = tuple(valid)
+        made = self._matchers.get(slot)
+        if made is None or made.valid != texts:
+            # To make one takes fifty times as long as to ask it.
+            made = TextMatcher(texts, self.corrections.get(slot, {}))
+            self._matchers[slot] = made
+        return made
 
     def try_out(self) -> None:
         """Have every classifier look at an image of noise.

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 GREY_SIDE = 32
 FREQUENCIES = 8
@@ -21,7 +24,9 @@ COSINE_UNIT = 1 << 14
 
 def perceptual_hash(image: Image.Image) -> str:
     """The 64-bit hash of an image of any mode and size, as 16 hexadecimal digits."""
-    grey = image.convert("L").resize((GREY_SIDE, GREY_SIDE), Image.Resampling.LANCZOS)
+    from PIL.Image import Resampling
+
+    grey = image.convert("L").resize((GREY_SIDE, GREY_SIDE), Resampling.LANCZOS)
     pixels = np.asarray(grey, dtype=np.int64)
     cosines = _cosines()
     frequencies = (cosines @ pixels @ cosines.T).ravel()

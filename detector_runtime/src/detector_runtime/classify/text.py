@@ -3,7 +3,8 @@
 Three steps, the first that knows answers:
 
 1. `valid`: it is one of the texts that are valid there; nothing is changed then.
-2. `correction`: people corrected exactly this reading before.
+2. `correction`: people corrected exactly this reading before; or one that differs in capitals
+   alone, where all such readings became one text.
 3. `fuzzy`: one valid text is similar enough, and no other nearly as much.
 """
 
@@ -65,20 +66,22 @@ class TextMatcher:
     lead: float = 0.05
     _by_key: Mapping[str, str] = field(init=False, repr=False)
     _corrected: Mapping[str, str] = field(init=False, repr=False)
+    _corrected_by_key: Mapping[str, str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_number("similarity", self.similarity, 0.0, 1.0)
         check_number("lead", self.lead, 0.0, 1.0)
         by_key: dict[str, str] = {}
         for text in self.valid:
-            if _key(text) in by_key:
+            if text_key(text) in by_key:
                 raise ConfigurationError(
-                    f"'{text}' and '{by_key[_key(text)]}' read the same", "List one of the two."
+                    f"'{text}' and '{by_key[text_key(text)]}' read the same", "List one of the two."
                 )
-            by_key[_key(text)] = text
-        corrected = {_key(raw): text for raw, text in sorted(self.corrections.items())}
+            by_key[text_key(text)] = text
+        corrected = {_plain(raw): text for raw, text in sorted(self.corrections.items())}
         object.__setattr__(self, "_by_key", by_key)
         object.__setattr__(self, "_corrected", corrected)
+        object.__setattr__(self, "_corrected_by_key", _with_one_meaning(corrected))
 
     def match(self, read: str) -> TextMatch:
         """What a reading says.
@@ -88,19 +91,19 @@ class TextMatcher:
         Raises:
             MissingDependencyError: similar texts are looked for, and rapidfuzz is not installed.
         """
-        key = _key(read)
+        key = text_key(read)
         if not key:
             return TextMatch(None, read, None, 0.0)
         if key in self._by_key:
             return TextMatch(self._by_key[key], read, "valid", 1.0)
-        corrected = self._corrected.get(key)
+        corrected = self._corrected.get(_plain(read), self._corrected_by_key.get(key))
         if corrected is None:
             return self._similar(read, key, "fuzzy")
-        if not self.valid or _key(corrected) in self._by_key:
-            text = self._by_key.get(_key(corrected), corrected)
+        if not self.valid or text_key(corrected) in self._by_key:
+            text = self._by_key.get(text_key(corrected), corrected)
             return TextMatch(text, read, "correction", 1.0)
         # What people wrote instead is not valid any more, or was never: it is nearer at least.
-        return self._similar(read, _key(corrected), "correction")
+        return self._similar(read, text_key(corrected), "correction")
 
     def _similar(self, read: str, key: str, step: TextStep) -> TextMatch:
         if not self.valid:
@@ -115,10 +118,28 @@ class TextMatcher:
         return TextMatch(None, read, None, best, tuple(named[:ALTERNATIVES]))
 
 
-def _key(text: str) -> str:
-    """A text without what no two names differ in."""
-    plain = unicodedata.normalize("NFKC", text[:LONGEST]).casefold()
-    return " ".join(unicodedata.normalize("NFKC", plain).split())
+def _with_one_meaning(corrected: Mapping[str, str]) -> dict[str, str]:
+    """Corrections of readings whatever their capitals, where all that are alike say the same.
+
+    What some reading became is right as it is: only into itself it is corrected.
+    """
+    meanings: dict[str, set[str]] = {}
+    for raw, text in corrected.items():
+        meanings.setdefault(text_key(raw), set()).add(text)
+    for text in corrected.values():
+        if text_key(text) in meanings:
+            meanings[text_key(text)].add(text)
+    return {key: next(iter(texts)) for key, texts in meanings.items() if len(texts) == 1}
+
+
+def _plain(text: str) -> str:
+    """A text as votes on readings are counted: NFKC, single spaces, capitals kept."""
+    return " ".join(unicodedata.normalize("NFKC", text[:LONGEST]).split())
+
+
+def text_key(text: str) -> str:
+    """A text without what no two names differ in: capitals, spaces, Unicode's ways to write it."""
+    return _plain(_plain(text).casefold())
 
 
 def _rapidfuzz() -> tuple[Callable[..., Any], Callable[..., float]]:

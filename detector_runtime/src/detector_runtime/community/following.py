@@ -16,13 +16,19 @@ from detector_runtime.classify.classifier import Classification
 from detector_runtime.classify.community_model import CommunityModel
 from detector_runtime.classify.templates import IconTemplates
 from detector_runtime.classify.text import TextMatch
-from detector_runtime.errors import DetectorError, UpdateBusyError, UpdateError
+from detector_runtime.errors import (
+    ConfigurationError,
+    DetectorError,
+    ModelLoadError,
+    UpdateError,
+)
 from detector_runtime.images import Color, ImageLike
 from detector_runtime.models.onnx import OnnxOptions
 from detector_runtime.system.forks import enrol
 from detector_runtime.updates.checking import UpdatePolicy
-from detector_runtime.updates.reloading import Watcher, stamp_of
-from detector_runtime.updates.updater import ModelUpdater
+from detector_runtime.updates.installed import InstalledModel
+from detector_runtime.updates.reloading import Watcher, is_noted_that_it_worked, stamp_of
+from detector_runtime.updates.updater import FIRST_PATIENCE, ModelUpdater
 
 FIRST_CHECK = 15.0
 """Seconds after the start before anybody is asked for a newer model: a program starts first."""
@@ -45,7 +51,8 @@ def follow_community_model(
     """The community model of a folder, exchanged for each newer one by itself.
 
     Where there is none yet, or a file of it is missing, it is fetched at once; else the first check
-    is 15 seconds after the start, and there is at most one a day.
+    is 15 seconds after the start, and there is at most one a day. Where nothing but a classifier of
+    screens is missing and nobody has it, icons and texts are named without it until it is there.
 
     Args:
         folder, source, channel, keys: see `ModelUpdater`.
@@ -76,6 +83,11 @@ class _InUse:
     model: CommunityModel
     chain: MatchingChain
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is used with all that it has."""
+        return self.model.screens is not None or not self.model.manifest.has_screens
+
 
 class CommunityClassifiers:
     """What a community model knows, whichever is in use. Made by `follow_community_model`.
@@ -95,14 +107,13 @@ class CommunityClassifiers:
         self._updater, self._options = updater, options
         self._templates, self._settings = templates, settings
         self._stamp = stamp_of(updater.models.current_file)
-        installed, model = updater.open_community(options)
+        installed, model = self._opened()
         self._used = self._in_use(installed.version, model, None)
         self._noted = installed.worked
         self._answered = False
         self._watch = watch
         self._confirming = threading.Lock()
-        self._watcher = Watcher(self, FIRST_CHECK)
-        self._watcher.begin()
+        self._watcher = self._begun_watcher()
         enrol(self)
 
     @property
@@ -139,7 +150,9 @@ class CommunityClassifiers:
         before = self._used
         try:
             installation = self._updater.models.installation()
-            if installation is None or installation.current.version == before.version:
+            if installation is None:
+                return
+            if installation.current.version == before.version and before.is_whole:
                 return
             installed, model = self._updater.open_community(self._options)
         except DetectorError as error:
@@ -151,27 +164,11 @@ class CommunityClassifiers:
         self._noted, self._answered = installed.worked, False
         logger.info("Using community model %s", installed.name)
 
-    def check_if_it_is_time(self) -> None:
-        """Have the folder checked for a newer model, where this watches."""
-        if self._watch:
-            try:
-                self._updater.check()
-            except DetectorError as error:
-                self._watch = False
-                logger.warning("Nothing looks for newer community models: %s", error)
-
     def note_that_it_worked(self) -> None:
         """Remember that the model answered, for `ModelUpdater.rollback`."""
         if self._noted or not self._answered:
             return
-        try:
-            self._updater.note_that_it_worked(self._used.version)
-        except UpdateBusyError:
-            return
-        except DetectorError as error:
-            # A folder that this user may not write, for example: not worth a warning.
-            logger.debug("Not noted that %s worked: %s", self._used.version, error)
-        self._noted = True
+        self._noted = is_noted_that_it_worked(self._updater, self._used.version)
 
     def close(self) -> None:
         """Ends the thread and frees the model; this is of no use afterwards."""
@@ -182,8 +179,28 @@ class CommunityClassifiers:
     def after_fork(self) -> None:
         """Goes on in a forked process, with a thread of its own."""
         self._confirming = threading.Lock()
-        self._watcher = Watcher(self, FIRST_CHECK)
-        self._watcher.begin()
+        self._watcher = self._begun_watcher()
+
+    def _begun_watcher(self) -> Watcher:
+        watcher = Watcher(self, self._updater, asks=self._watch, first_check=FIRST_CHECK)
+        watcher.begin()
+        return watcher
+
+    def _opened(self) -> tuple[InstalledModel, CommunityModel]:
+        """The model in use, without its classifier of screens where the rest alone is sound."""
+        try:
+            return self._updater.open_community(self._options)
+        except (ModelLoadError, UpdateError) as error:
+            installation = self._updater.models.installation()
+            if installation is None:
+                raise
+            folder = self._updater.models.path_of(installation.current)
+            try:
+                model = CommunityModel.load(folder, self._options, with_screens=False)
+            except ModelLoadError:
+                raise error from None
+            logger.warning("No screens are told apart: %s", error)
+            return installation.current, model
 
     def _in_use(self, version: str, model: CommunityModel, before: MatchingChain | None) -> _InUse:
         chain = model.chain(self._templates, self._settings)
@@ -195,13 +212,22 @@ class CommunityClassifiers:
 def _make_whole(updater: ModelUpdater) -> None:
     """Fetch at once what is missing, a classifier of screens for example.
 
+    Where another program is fetching it, that is waited for.
+
     Raises:
         UpdateError: there is no model at all, and none could be fetched.
+        ConfigurationError: nor does anything say from where.
     """
     installation = updater.models.installation()
     if installation is not None and updater.models.holds(installation.current):
         return
-    result = updater.check(now=True)
+    try:
+        result = updater.check(now=True, patience=FIRST_PATIENCE)
+    except ConfigurationError:
+        # A model of the user's own, for example, in a folder that follows nobody.
+        if installation is None:
+            raise
+        return
     if updater.models.installation() is None:
         raise result.error or UpdateError(
             f"there is no community model in {updater.models.folder}: {result.message}",

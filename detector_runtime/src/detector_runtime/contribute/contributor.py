@@ -17,7 +17,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from detector_runtime.checks import check_number
 from detector_runtime.contribute.crops import BoxLike, icon_crop, screen_image, text_crop
-from detector_runtime.contribute.queue import SCREEN, Confirmed, ContributionQueue
+from detector_runtime.contribute.queue import (
+    FORGETTING,
+    FULL,
+    PAUSED,
+    SCREEN,
+    SENT_TO,
+    Confirmed,
+    ContributionQueue,
+)
 from detector_runtime.contribute.records import ContributionRecord
 from detector_runtime.contribute.rules import ContributionRules
 from detector_runtime.contribute.stores.base import ContributionStore
@@ -79,6 +87,8 @@ class ContributionStatus:
         paused: by the player.
         forgetting: whether what was sent is still to be deleted.
         waiting, sent, sent_today, left_today: images.
+        full: whether something was confirmed since the last upload and not kept, because too much
+            waits.
         next_upload: not before it, if anything waits.
         failure: why the last upload came to nothing; empty where it did not.
     """
@@ -92,6 +102,7 @@ class ContributionStatus:
     sent: int
     sent_today: int
     left_today: int
+    full: bool
     next_upload: datetime
     failure: str
 
@@ -136,6 +147,7 @@ class Contributor:
         self._lock = FolderLock(self.folder)
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self._told_full = False
         enrol(self)
 
     def confirm(
@@ -158,7 +170,8 @@ class Contributor:
             ml_name: what was recognized or read before; empty if that was right.
 
         Returns:
-            Whether it is new and will be sent. Of a private or unknown slot nothing is kept.
+            Whether it is new and will be sent. Of a private or unknown slot nothing is kept, and
+            nothing more while 5,000 images wait or 256 MiB: then `status` says that it is full.
 
         Raises:
             ImageError: the image cannot be read, or the box has no pixel in it.
@@ -187,7 +200,7 @@ class Contributor:
             hidden: boxes that are blackened first, such as every private slot's.
 
         Returns:
-            Whether it is new and will be sent. Of an unknown type nothing is kept.
+            Whether it is new and will be sent; see `confirm`. Of an unknown type nothing is kept.
 
         Raises:
             ImageError: the image cannot be read.
@@ -220,7 +233,7 @@ class Contributor:
         Raises:
             ContributionError: it cannot be noted.
         """
-        self._queue.note("paused", "yes")
+        self._queue.note(PAUSED, "yes")
 
     def resume(self) -> None:
         """Send again.
@@ -228,7 +241,7 @@ class Contributor:
         Raises:
             ContributionError: it cannot be noted.
         """
-        self._queue.note("paused", "")
+        self._queue.note(PAUSED, "")
 
     def forget(self) -> None:
         """Delete what this install has sent and what waits here; a later confirmation has a new id.
@@ -238,15 +251,18 @@ class Contributor:
 
         Raises:
             ContributionStoreError: what was sent could not be deleted yet.
-            ContributionError: the folder cannot be used.
+            ContributionError: the folder cannot be used, or has sent to another place.
         """
         install = self._known_install()
         if install is None:
             return
-        paused = self._queue.noted("paused")
-        self._queue.clear()
-        self._queue.note("forgetting", str(install))
-        self._queue.note("paused", paused)
+        # Deleting what another place does not have would look as if all was deleted.
+        place, sent_to = str(self._destination(install)), self._queue.noted(SENT_TO)
+        if sent_to not in ("", place):
+            raise ContributionError(
+                f"this folder has sent to {sent_to}, not to {place}", "Name that place and game."
+            )
+        self._queue.forget(install)
         try:
             with self._lock.hold(patience=60):
                 self._go_on_forgetting()
@@ -264,12 +280,13 @@ class Contributor:
             install=self._known_install(),
             place=self._store.place,
             consent=self._consent,
-            paused=bool(self._queue.noted("paused")),
-            forgetting=bool(self._queue.noted("forgetting")),
+            paused=bool(self._queue.noted(PAUSED)),
+            forgetting=bool(self._queue.noted(FORGETTING)),
             waiting=counts.waiting,
             sent=counts.sent,
             sent_today=counts.sent_that_day,
             left_today=max(0, self._policy.most_a_day - counts.sent_that_day),
+            full=bool(self._queue.noted(FULL)),
             next_upload=datetime.fromtimestamp(self._due_at(), timezone.utc),
             failure=self._queue.noted("failure"),
         )
@@ -278,7 +295,7 @@ class Contributor:
         """Send in the background from now on; confirming starts it, too."""
         if self._thread is not None and self._thread.is_alive():
             return
-        if not (self._consent or self._queue.noted("forgetting")):
+        if not (self._consent or self._queue.noted(FORGETTING)):
             return
         self._stopped.clear()
         self._thread = threading.Thread(target=self._run, name="contributions", daemon=True)
@@ -298,9 +315,12 @@ class Contributor:
 
     def _keep(self, item: Confirmed) -> bool:
         self._install()
-        is_new = self._queue.add(item)
+        kept = self._queue.add(item)
+        if kept == "full" and not self._told_full:
+            self._told_full = True
+            logger.warning("No more contributions are kept until some of them were sent.")
         self.start()
-        return is_new
+        return kept == "new"
 
     def _run(self) -> None:
         stopped = self._stopped
@@ -315,18 +335,22 @@ class Contributor:
         """The caller holds the folder's lock."""
         if self._policy.clock() < self._due_at():
             return "not due"
-        if self._queue.noted("forgetting"):
+        if self._queue.noted(FORGETTING):
             self._attempt(self._go_on_forgetting)
             return "forgotten"
         if not self._consent:
             return "no consent"
-        if self._queue.noted("paused"):
+        if self._queue.noted(PAUSED):
             return "paused"
-        install, today, most = self._known_install(), self._today(), self._policy.most_a_day
-        if install is None or not self._queue.has_work(today, most):
+        today, most = self._today(), self._policy.most_a_day
+        if not self._queue.has_work(today, most):
             return "nothing to send"
-        destination = Destination(self._store, self._rules.game, install)
+        # What was confirmed while the id before was being forgotten waits without one.
+        install = self._known_install() or self._new_install()
+        destination = self._destination(install)
+        self._queue.note(SENT_TO, str(destination))
         self._attempt(lambda: upload(self._queue, destination, today, most))
+        self._told_full = False
         return "sent"
 
     def _attempt(self, act: Callable[[], None]) -> None:
@@ -349,17 +373,19 @@ class Contributor:
 
     def _go_on_forgetting(self) -> None:
         """Delete what was sent; the caller holds the folder's lock."""
-        noted = self._queue.noted("forgetting")
+        noted = self._queue.noted(FORGETTING)
         if not noted:
             return
-        destination = Destination(self._store, self._rules.game, UUID(noted))
-        self._store.delete(self._store.keys(destination.folder))
+        self._store.delete(self._store.keys(self._destination(UUID(noted)).folder))
         known = self._known_install()
         if known is not None and str(known) == noted:
             with contextlib.suppress(FileNotFoundError):
                 (self.folder / INSTALL_FILE).unlink()
-        self._queue.note("tag", "")
-        self._queue.note("forgetting", "")
+        self._queue.note(SENT_TO, "")
+        self._queue.note(FORGETTING, "")
+
+    def _destination(self, install: UUID) -> Destination:
+        return Destination(self._store, self._rules.game, install)
 
     def _due_at(self) -> float:
         """When the next upload may be, in seconds since 1970."""
@@ -388,19 +414,22 @@ class Contributor:
             return known
         try:
             with self._lock.hold(patience=60):
-                known = self._known_install()
-                if known is None:
-                    known = uuid4()
-                    content = Install(install=known).model_dump_json()
-                    write_durably(self.folder / INSTALL_FILE, f"{content}\n".encode())
+                return self._known_install() or self._new_install()
         except UpdateError as error:
             raise ContributionError(error.problem, error.fix) from error
+
+    def _new_install(self) -> UUID:
+        """Make a random id; the caller holds the folder's lock."""
+        new = uuid4()
+        content = Install(install=new).model_dump_json()
+        try:
+            write_durably(self.folder / INSTALL_FILE, f"{content}\n".encode())
         except OSError as error:
             raise ContributionError(
                 f"{self.folder} cannot be written: {error}",
                 "Keep contributions in a folder that this user may write to.",
             ) from error
-        return known
+        return new
 
 
 def _digest(content: bytes) -> str:

@@ -12,13 +12,16 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Literal
+from uuid import UUID
 
 from detector_runtime.contribute.records import ContributionRecord
 from detector_runtime.errors import ContributionError
 
 QUEUE_FILE = "contributions.sqlite"
 MOST_WAITING = 5000
-"""Images that wait; what is confirmed beyond is not kept."""
+MOST_WAITING_BYTES = 256 << 20
+"""Images that wait, and their files together; what is confirmed beyond is not kept."""
 PATIENCE = 10.0
 """Seconds to wait for another process that changes the file."""
 TABLES = """
@@ -32,6 +35,11 @@ create table if not exists removals (name text not null, digest text not null);
 create table if not exists notes (name text primary key, value text not null);
 """
 SCREEN = "screen"
+PAUSED, FORGETTING, FULL, SENT_TO = "paused", "forgetting", "full", "sent to"
+"""Notes: whether the player wants nothing sent, the install that is being deleted, whether
+something was not kept since the last upload, and the place of the last one."""
+
+Kept = Literal["new", "known", "full"]
 
 
 @dataclass(frozen=True)
@@ -86,11 +94,12 @@ class ContributionQueue:
     def __init__(self, folder: Path) -> None:
         self._file = folder / QUEUE_FILE
 
-    def add(self, item: Confirmed) -> bool:
+    def add(self, item: Confirmed) -> Kept:
         """Keep an image; another label for one that is known replaces the one before.
 
         Returns:
-            Whether something is to be sent now that was not before.
+            "new": something is to be sent that was not before; "known": nothing is; "full": it is
+            not kept, because too much waits.
         """
         with self._changing() as database:
             known = database.execute(
@@ -100,7 +109,7 @@ class ContributionQueue:
                 return self._insert(database, item)
             name, slot, uploaded = known
             if (name, slot) == (item.name, item.slot):
-                return False
+                return "known"
             if item.kind == SCREEN and uploaded:
                 # It lies under the name of its type, and is to lie under another one.
                 _remove_later(database, name, item.digest)
@@ -114,7 +123,7 @@ class ContributionQueue:
                     item.digest,
                 ),
             )
-        return True
+        return "new"
 
     def reserve(self, today: date, most_a_day: int, most: int) -> tuple[Confirmed, ...]:
         """Images to send now. They are counted before they are sent: a crash never sends more.
@@ -170,53 +179,66 @@ class ContributionQueue:
             wanted = "kind != 'screen' and uploaded = 1 and recorded = 0 limit ?"
             return bool(_digests(database, wanted, 1))
 
-    def adopt(self, records: Iterable[ContributionRecord]) -> None:
+    def adopt(self, records: Iterable[ContributionRecord], tag: str) -> bool:
         """Take over records of this install that lie where they are sent to and are not known here.
 
         So it is where this folder was lost, or copied: nothing of that is sent again.
+
+        Args:
+            tag: of the file that they lie in; empty where there is none.
+
+        Returns:
+            Whether to go on: False where the player has this install forgotten.
         """
         rows = [
             (one.crop_sha256, one.slot, one.name, one.ml_name, one.date.isoformat())
             for one in records
         ]
         with self._changing() as database:
+            if _noted(database, FORGETTING):
+                return False
             database.executemany(
                 "insert or ignore into items (digest, kind, slot, name, ml_name, day, uploaded, "
                 "recorded) values (?, 'icon', ?, ?, ?, ?, 1, 1)",
                 rows,
             )
+            _note(database, "tag", tag)
+        return True
 
     def note_sent(
-        self, items: Sequence[Confirmed], removed: Iterable[tuple[str, str]], tag: str
+        self,
+        items: Sequence[Confirmed],
+        removed: Iterable[tuple[str, str]],
+        records: Iterable[ContributionRecord],
+        tag: str,
     ) -> None:
-        """Note that images and their records have arrived.
+        """Note what has arrived. Labels that were corrected meanwhile are still to be sent.
 
         Args:
             removed: as `removals` gave them.
-            tag: of the file of records; empty where it was not written.
+            records: all that the file of records holds now; none where it was not written.
+            tag: of that file; empty where it was not written.
         """
         with self._changing() as database:
+            if _noted(database, FORGETTING):
+                return
             database.executemany("delete from removals where name = ? and digest = ?", removed)
             for item in items:
-                # Its label may have been corrected while it was on its way.
                 done = database.execute(
-                    "update items set uploaded = 1, image = null, recorded = (name = ? and "
-                    "slot = ?) where digest = ? and (kind != 'screen' or name = ?)",
-                    (item.name, item.slot, item.digest, item.name),
+                    "update items set uploaded = 1, image = null "
+                    "where digest = ? and (kind != 'screen' or name = ?)",
+                    (item.digest, item.name),
                 )
                 if item.kind == SCREEN and not done.rowcount:
                     _remove_later(database, item.name, item.digest)
-            if tag:
-                _note(database, "tag", tag)
-
-    def note_recorded(self, records: Iterable[ContributionRecord]) -> None:
-        """Note that these records have arrived, if they are still what is known."""
-        with self._changing() as database:
             database.executemany(
                 "update items set recorded = 1 where digest = ? and name = ? and slot = ? "
                 "and uploaded = 1",
                 [(one.crop_sha256, one.name, one.slot) for one in records],
             )
+            _note(database, FULL, "")
+            if tag:
+                _note(database, "tag", tag)
 
     def removals(self) -> tuple[tuple[str, str], ...]:
         """Type and digest of screens that were sent under a type that was corrected."""
@@ -239,25 +261,33 @@ class ContributionQueue:
     def noted(self, name: str) -> str:
         """What is remembered under a name; empty for nothing."""
         with self._reading() as database:
-            found = database.execute("select value from notes where name = ?", (name,)).fetchone()
-            return str(found[0]) if found else ""
+            return _noted(database, name)
 
-    def clear(self) -> None:
-        """Forget all images, and everything noted; what was counted for days stays."""
+    def forget(self, install: UUID) -> None:
+        """Forget all images at once, and note whose are still to be deleted where they were sent.
+
+        What was counted for days stays, and so do a pause and the place. An upload that is under
+        way notes nothing more here.
+        """
         with self._changing() as database:
-            for table in ("items", "removals", "notes"):
+            for table in ("items", "removals"):
                 database.execute(f"delete from {table}")
+            database.execute("delete from notes where name not in (?, ?)", (PAUSED, SENT_TO))
+            _note(database, FORGETTING, str(install))
 
-    def _insert(self, database: sqlite3.Connection, item: Confirmed) -> bool:
-        waiting = database.execute("select count(*) from items where uploaded = 0").fetchone()[0]
-        if waiting >= MOST_WAITING:
-            return False
+    def _insert(self, database: sqlite3.Connection, item: Confirmed) -> Kept:
+        waiting, size = database.execute(
+            "select count(*), coalesce(sum(length(image)), 0) from items where uploaded = 0"
+        ).fetchone()
+        if waiting >= MOST_WAITING or size + len(item.image) > MOST_WAITING_BYTES:
+            _note(database, FULL, "yes")
+            return "full"
         database.execute(
             "insert into items (digest, kind, slot, name, ml_name, image) "
             "values (?, ?, ?, ?, ?, ?)",
             (item.digest, item.kind, item.slot, item.name, item.ml_name, item.image),
         )
-        return True
+        return "new"
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -308,6 +338,11 @@ def _item(database: sqlite3.Connection, digest: str) -> Confirmed:
 def _count_of(database: sqlite3.Connection, day: str) -> int:
     found = database.execute("select count from days where day = ?", (day,)).fetchone()
     return int(found[0]) if found else 0
+
+
+def _noted(database: sqlite3.Connection, name: str) -> str:
+    found = database.execute("select value from notes where name = ?", (name,)).fetchone()
+    return str(found[0]) if found else ""
 
 
 def _note(database: sqlite3.Connection, name: str, value: str) -> None:

@@ -46,6 +46,10 @@ class Destination:
     game: str
     install: UUID
 
+    def __str__(self) -> str:
+        """For people; it holds neither credentials nor the install."""
+        return f"{self.store.place}, game {self.game}"
+
     @property
     def folder(self) -> str:
         """What all its keys begin with."""
@@ -81,8 +85,7 @@ def upload(
             ]
         )
     tag, records = _publish(queue, destination, items)
-    queue.note_sent(items, removed, tag)
-    queue.note_recorded(records)
+    queue.note_sent(items, removed, records, tag)
 
 
 def _publish(
@@ -101,8 +104,9 @@ def _publish(
         if written is not None:
             return written, records if is_changed else ()
         found = destination.store.get(destination.records_key)
-        queue.adopt(_records_in(found.content) if found else ())
-        queue.note("tag", found.tag if found else "")
+        known = _records_in(found.content) if found else ()
+        if not queue.adopt(known, found.tag if found else ""):
+            return "", ()
     raise ContributionStoreError(
         f"somebody else changes {destination.records_key} in {destination.store.place} meanwhile",
         "Use each folder of contributions on one computer alone.",

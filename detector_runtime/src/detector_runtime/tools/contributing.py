@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,9 +75,11 @@ def _lines(status: ContributionStatus) -> dict[str, str]:
         "sent": f"{status.sent} images, {status.sent_today} of them today (UTC)",
         "paused": "yes" if status.paused else "no",
     }
+    if status.full:
+        lines["full"] = "nothing more is kept until some of it was sent"
     if status.forgetting:
         lines["forgetting"] = "what was sent is still to be deleted"
-    if status.waiting and not status.paused:
+    if status.waiting and not status.paused and status.next_upload > datetime.now(timezone.utc):
         lines["next upload"] = f"not before {status.next_upload:%Y-%m-%d %H:%M} UTC"
     if status.failure:
         lines["failed"] = status.failure

@@ -51,7 +51,7 @@ class UpdatingDetector(Detector):
         self._version = installed.version
         self._noted = installed.worked
         self._watch = watch
-        self._watcher = Watcher(self)
+        self._watcher = Watcher(self, updater, asks=watch)
 
     def look_for_another_model(self) -> None:
         """Go on with the model that is in use in the folder by now, if it is another one."""
@@ -72,28 +72,12 @@ class UpdatingDetector(Detector):
         self._version, self._noted = installed.version, installed.worked
         logger.info("Using %s in the place of %s", self.source, before)
 
-    def check_if_it_is_time(self) -> None:
-        """Have the folder checked for a newer model, where this detector watches."""
-        if self._watch:
-            try:
-                self._updater.check()
-            except DetectorError as error:
-                self._watch = False
-                logger.warning("Nothing looks for newer models: %s", error)
-
     def note_that_it_worked(self) -> None:
         """Remember that the model answered, for `ModelUpdater.rollback`."""
         last = self.last
         if self._noted or last is None or last.source is not self.source:
             return
-        try:
-            self._updater.note_that_it_worked(self._version)
-        except UpdateBusyError:
-            return
-        except DetectorError as error:
-            # A folder that this user may not write, for example: not worth a warning.
-            logger.debug("Not noted that %s worked: %s", self.source, error)
-        self._noted = True
+        self._noted = is_noted_that_it_worked(self._updater, self._version)
 
     def close(self) -> None:
         """Ends the thread and frees the model; the detector is of no use afterwards."""
@@ -104,7 +88,7 @@ class UpdatingDetector(Detector):
     def after_fork(self) -> None:
         """Goes on in a forked process, with a thread of its own."""
         super().after_fork()
-        self._watcher = Watcher(self)
+        self._watcher = Watcher(self, self._updater, asks=self._watch)
 
     def _observe(self, frame: Frame, timestamp: float | None) -> None:
         self._watcher.begin()
@@ -113,10 +97,6 @@ class UpdatingDetector(Detector):
 
 class Watched(Protocol):
     """What goes on with newer models while it is used."""
-
-    def check_if_it_is_time(self) -> None:
-        """Have the folder checked for a newer model."""
-        ...
 
     def look_for_another_model(self) -> None:
         """Go on with the model that is in use in the folder by now."""
@@ -132,12 +112,17 @@ class Watcher:
 
     Args:
         owner: what is called.
+        updater: of the folder that the owner's models come from.
+        asks: whether it has the folder checked for newer models, when it is time.
         first_check: seconds after which it is asked for the first time whether a check is due.
     """
 
-    def __init__(self, owner: Watched, first_check: float = 0.0) -> None:
+    def __init__(
+        self, owner: Watched, updater: ModelUpdater, *, asks: bool, first_check: float = 0.0
+    ) -> None:
         # The thread must not be what keeps alive what nobody uses any more.
         self._owner = weakref.ref(owner)
+        self._updater, self._asks = updater, asks
         self._first_check = first_check
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
@@ -159,12 +144,32 @@ class Watcher:
         while (owner := self._owner()) is not None:
             if time.monotonic() - asked >= ASK_SECONDS:
                 asked = time.monotonic()
-                owner.check_if_it_is_time()
+                self._ask()
             owner.look_for_another_model()
             owner.note_that_it_worked()
             del owner
             if self._end.wait(LOOK_SECONDS):
                 return
+
+    def _ask(self) -> None:
+        if self._asks:
+            try:
+                self._updater.check()
+            except DetectorError as error:
+                self._asks = False
+                logger.warning("Nothing looks for newer models: %s", error)
+
+
+def is_noted_that_it_worked(updater: ModelUpdater, version: str) -> bool:
+    """Have a folder remember that a version answered; False where that is to be tried again."""
+    try:
+        updater.note_that_it_worked(version)
+    except UpdateBusyError:
+        return False
+    except DetectorError as error:
+        # A folder that this user may not write, for example: not worth a warning.
+        logger.debug("Not noted that %s worked: %s", version, error)
+    return True
 
 
 def stamp_of(file: Path) -> Stamp | None:

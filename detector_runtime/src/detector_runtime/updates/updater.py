@@ -129,7 +129,9 @@ class ModelUpdater:
         if self._source is not None:
             source_at(self._source)
 
-    def check(self, *, now: bool = False, allow: Collection[Allowed] = ()) -> CheckResult:
+    def check(
+        self, *, now: bool = False, allow: Collection[Allowed] = (), patience: float | None = None
+    ) -> CheckResult:
         """Look for a newer model, if it is time to, and use it.
 
         With nothing newer it takes one request. A model is fetched, verified and tried out before
@@ -142,13 +144,14 @@ class ModelUpdater:
                 version that the user went back from; "refused": by one that could not be used
                 here; "expired": by one of a document that is too old, where only the clock is
                 wrong.
+            patience: seconds for which another program that is at it is waited for; None is 2.
 
         Raises:
             ConfigurationError: nobody said where updates come from, or whose are believed.
         """
         for one in allow:
             check(one in ALLOWED, "allow", one, f"one of {', '.join(ALLOWED)}")
-        return self._check(now, frozenset(allow), CHECK_PATIENCE)
+        return self._check(now, frozenset(allow), CHECK_PATIENCE if patience is None else patience)
 
     def detector(
         self, settings: DetectorSettings | None = None, *, watch: bool = True
@@ -391,8 +394,9 @@ class ModelUpdater:
         return installation.current if installation else None
 
     @contextmanager
-    def _changing(self, patience: float = PATIENCE) -> Iterator[None]:
-        with told_of_disk(self.models.folder), self._lock.hold(patience):
+    def _changing(self, patience: float | None = None) -> Iterator[None]:
+        waited = PATIENCE if patience is None else patience
+        with told_of_disk(self.models.folder), self._lock.hold(waited):
             yield
 
 

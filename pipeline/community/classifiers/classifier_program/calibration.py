@@ -8,6 +8,8 @@ from typing import Any
 
 LOWEST, HIGHEST = 0.05, 20.0
 """Temperatures that are looked at."""
+PRIOR = 4.0
+"""How little is expected of temperatures far from 1: with it, 95% lie between 0.39 and 2.5."""
 SEARCH_STEPS = 60
 GOLDEN = (math.sqrt(5) - 1) / 2
 FEWEST = 20
@@ -39,9 +41,8 @@ class Calibration:
 def calibrate(logits: Any, labels: Any, target: float) -> Calibration:
     """Choose both on images that were not trained on.
 
-    The temperature is the one under which the true names are most likely (Guo et al., On
-    Calibration of Modern Neural Networks, 2017). The threshold is the lowest confidence from which
-    on, all higher ones included, at least the target share of answers is right.
+    The threshold is the lowest confidence from which on, all higher ones included, at least the
+    target share of answers is right.
 
     Args:
         logits: float32 [n, names].
@@ -64,11 +65,20 @@ def calibrate(logits: Any, labels: Any, target: float) -> Calibration:
 
 
 def best_temperature(logits: Any, labels: Any) -> float:
-    """The temperature with the least negative log-likelihood, by golden-section search."""
+    """The most likely temperature, given the true names and what temperatures usually are.
+
+    As Guo et al. (On Calibration of Modern Neural Networks, 2017) choose it, but with a prior: of
+    images without a mistake, which a few often are, the likelihood alone grows without end as the
+    temperature falls, and everything would be said with certainty. The inverse temperature b, in
+    which the loss is convex, has the Gamma distribution whose most likely value is 1; its negative
+    logarithm is `PRIOR` * (b - log b). The more images there are, the less it matters.
+    """
     from torch.nn import functional
 
     def loss(exponent: float) -> float:
-        return float(functional.cross_entropy(logits / math.exp(exponent), labels))
+        inverse = math.exp(-exponent)
+        likelihood = functional.cross_entropy(logits * inverse, labels, reduction="sum")
+        return float(likelihood) + PRIOR * (inverse + exponent)
 
     low, high = math.log(LOWEST), math.log(HIGHEST)
     for _ in range(SEARCH_STEPS):

@@ -100,11 +100,7 @@ def write_onnx(job: dict[str, Any], network: Any, calibration: Calibration, file
         dynamo=False,
     )
     model = onnx.load(str(file))
-    metadata = metadata_of(job, calibration)
-    del model.metadata_props[:]
-    for key in sorted(metadata):
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, metadata[key]
+    onnx.helper.set_model_props(model, dict(sorted(metadata_of(job, calibration).items())))
     onnx.save(model, str(file))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-INPUT_SIDES = {"efficientnet_b0": 64, "mobilenet_v3_small": 224}
+from .constants import DEVIATION, MEAN
+
 DROPOUT = 0.2
 
 
@@ -27,7 +28,7 @@ def build_network(architecture: str, classes: int) -> Any:
         )
     if architecture == "mobilenet_v3_small":
         return models.mobilenet_v3_small(num_classes=classes, dropout=DROPOUT)
-    raise ValueError(f"no architecture {architecture!r}: {', '.join(INPUT_SIDES)}")
+    raise ValueError(f"no architecture {architecture!r}")
 
 
 def torchvision_models() -> Any:
@@ -81,8 +82,6 @@ def freeze(network: Any, frozen: int) -> None:
 def normalized(images: Any) -> Any:
     """Images of 0 to 1 as networks expect them."""
     import torch
-
-    from .constants import DEVIATION, MEAN
 
     mean, deviation = (
         torch.tensor(values, device=images.device).view(1, 3, 1, 1) for values in (MEAN, DEVIATION)

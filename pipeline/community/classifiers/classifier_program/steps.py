@@ -14,6 +14,7 @@ from pipeline.training.detector_program.acceleration.data_parallel import (
     workers_for,
 )
 
+from .images import as_input
 from .networks import features_of, head_of, normalized, set_training
 
 AT_ONCE = 128
@@ -56,6 +57,8 @@ class Steps:
 
     def step(self, images: Any, labels: Any) -> Any:
         """Add the gradients of the batch's mean loss; the losses, float32 [n]."""
+        import torch
+
         parts = min(len(self.replicas), len(labels) // LEAST_IMAGES)
         if self.workers is None or parts < 2:
             return self._part(self.network, images, labels, len(labels))
@@ -65,7 +68,7 @@ class Steps:
         losses = self.workers.map(lambda share: self._part(*share, len(labels)), shares)
         add_gradients(replicas)
         average_statistics(replicas)
-        return self._joined(losses)
+        return torch.cat(losses)
 
     def train(self) -> None:
         """Have dropout and batch normalization work as in training."""
@@ -79,12 +82,6 @@ class Steps:
         (losses.sum() / whole).backward()
         return losses.detach()
 
-    @staticmethod
-    def _joined(losses: list[Any]) -> Any:
-        import torch
-
-        return torch.cat(losses)
-
 
 def without_gradients(function: Any, network: Any, images: Any, device: Any) -> Any:
     """What a function of a network says of images, joined, on the CPU.
@@ -94,8 +91,6 @@ def without_gradients(function: Any, network: Any, images: Any, device: Any) -> 
         images: uint8 [n, 3, height, width].
     """
     import torch
-
-    from .images import as_input
 
     network.eval()
     found = []

@@ -87,7 +87,7 @@ class ClassifierTrainer:
                 losses.mean().backward()
                 optimizer.step()
         figures = self.validate(network, self.job["input_side"])
-        self._keep_best(network, figures["val_loss"])
+        self.keep_best(network, figures["val_loss"])
         seconds = round(time.monotonic() - began, 3)
         self.outputs.event("epoch", stage=HEAD, epoch=1, epochs=1, epoch_seconds=seconds, **figures)
 
@@ -118,7 +118,7 @@ class ClassifierTrainer:
             is_whole = side == self.job["input_side"]
             self._measure_statistics(network, epoch, frozen, side)
             figures = self.validate(network, side)
-            stops = self._keep_best(network, figures["val_loss"]) if is_whole else False
+            stops = self.keep_best(network, figures["val_loss"]) if is_whole else False
             place = {"stage": LAYERS, "epoch": epoch, "epochs": epochs}
             self._keep_checkpoint(network, optimizer, sampler, place)
             self.outputs.event(
@@ -168,6 +168,15 @@ class ClassifierTrainer:
         loss = float(functional.cross_entropy(logits, self.validation.labels))
         right = (logits.argmax(dim=1) == self.validation.labels).float().mean()
         return {"val_loss": finite(loss), "val_accuracy": round(float(right), 6)}
+
+    def keep_best(self, network: Any, loss: float | None) -> bool:
+        """Remember the weights if no others validated better; whether it is time to stop."""
+        if loss is None or loss < self.best_loss:
+            self.best = {name: value.clone() for name, value in network.state_dict().items()}
+            self.best_loss, self.waited = math.inf if loss is None else loss, 0
+            return False
+        self.waited += 1
+        return self.waited >= self.patience
 
     def _epoch(
         self, steps: Steps, optimizer: Any, sampler: Sampler, place: tuple[int, int, int, float]
@@ -250,15 +259,6 @@ class ClassifierTrainer:
             for view in (plain, changed)
         ]
         return torch.cat(both), self.train.labels.repeat(2)
-
-    def _keep_best(self, network: Any, loss: float | None) -> bool:
-        """Remember the weights if no others validated better; whether it is time to stop."""
-        if loss is None or loss < self.best_loss:
-            self.best = {name: value.clone() for name, value in network.state_dict().items()}
-            self.best_loss, self.waited = math.inf if loss is None else loss, 0
-            return False
-        self.waited += 1
-        return self.waited >= self.patience
 
     def _keep_checkpoint(
         self, network: Any, optimizer: Any, sampler: Sampler, place: dict[str, Any]

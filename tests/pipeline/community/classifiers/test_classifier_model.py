@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from pipeline.community.classifiers.job import (
     classifier_job_spec,
     write_classifier_job,
 )
+from pipeline.community.classifiers.manifest import TrainingManifest
 from pipeline.community.classifiers.model import ClassifierModel
 from pipeline.jobs.events import JobEvent, MessageEvent
 from pipeline.jobs.failures import JobFailedError
@@ -113,8 +115,12 @@ def test_the_export_keeps_the_runtimes_contract(
 def test_the_next_one_starts_from_its_weights_and_is_compared_with_it(
     first: tuple[ClassifierModel, list[JobEvent]], tmp_path: Path
 ) -> None:
-    before, _ = first
-    model, events = trained(tmp_path, data_of(tmp_path / "voted", names=5), before)
+    before, data = first[0], data_of(tmp_path / "voted", names=5)
+    (changed_sides, *_), gone = data.rows("test"), "f" * 64
+    learned = data.selection.examples[changed_sides].sha256
+    earlier = TrainingManifest(images={gone: "No longer used"}, trained=(gone, learned))
+    before = replace(before, manifest=before.manifest.after(earlier))
+    model, events = trained(tmp_path, data, before)
     told = [event.message for event in events if isinstance(event, MessageEvent)]
     assert "Fine-tuning the previous classifier: 4 names are kept, 1 are new" in told
     assert [epoch.stage for epoch in model.epochs()] == ["head", "train"]
@@ -122,6 +128,10 @@ def test_the_next_one_starts_from_its_weights_and_is_compared_with_it(
     gate = model.evaluation.beside_previous
     assert gate is not None
     assert (gate.names_added, gate.names_lost) == (1, 0)
+    assert {gone, learned, *before.manifest.images} <= {*model.manifest.images}
+    assert {gone, learned, *before.manifest.trained} <= {*model.manifest.trained}
+    judged = {data.selection.examples[row].sha256 for row in data.rows("test")}
+    assert model.evaluation.scores.images == len(judged - {*before.manifest.trained})
     assert ClassifierModel.open(model.folder) == model
 
 

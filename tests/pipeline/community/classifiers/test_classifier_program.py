@@ -10,18 +10,27 @@ from types import SimpleNamespace
 from urllib.error import URLError
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
+from detector_runtime.classify.hashes import perceptual_hash
+from doubles.classifiers import write_classifier
+from PIL import Image
+from safetensors.torch import save_file
 
 from pipeline.community.classifiers.classifier_program import starting
 from pipeline.community.classifiers.classifier_program.augmentation import (
     ICONS,
     SCREENS,
     augment,
+    colour,
     hue_turns,
 )
 from pipeline.community.classifiers.classifier_program.calibration import (
     CAUTIOUS,
+    HIGHEST,
+    LOWEST,
+    PRIOR,
     best_temperature,
     calibrate,
     lowest_threshold,
@@ -29,13 +38,25 @@ from pipeline.community.classifiers.classifier_program.calibration import (
 from pipeline.community.classifiers.classifier_program.checkpoints import (
     ClassifierCheckpoint,
     moments_of,
+    newest_checkpoint,
     read_checkpoint,
     restore_moments,
 )
-from pipeline.community.classifiers.classifier_program.images import Sampler
-from pipeline.community.classifiers.classifier_program.starting import take_over
+from pipeline.community.classifiers.classifier_program.export import (
+    ClassifierExportError,
+    answering,
+    check_parity,
+)
+from pipeline.community.classifiers.classifier_program.images import Images, Sampler
+from pipeline.community.classifiers.classifier_program.starting import Origin, Start, take_over
 from pipeline.community.classifiers.classifier_program.steps import focal_losses
-from pipeline.community.classifiers.classifier_program.training import cosine, one_cycle
+from pipeline.community.classifiers.classifier_program.training import (
+    ClassifierTrainer,
+    cosine,
+    one_cycle,
+)
+from pipeline.community.classifiers.job import DEFAULTS, ClassifierHyperparameters
+from pipeline.demo_game.inventory.icon_catalogue import icon_catalogue, look_alikes
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -71,6 +92,35 @@ def test_hue_turns_by_few_degrees_and_leaves_grey_alone() -> None:
     red = turns @ torch.tensor([1.0, 0.0, 0.0])
     limit = 2 * math.sin(math.radians(ICONS.hue_degrees) / 2)
     assert ((red - torch.tensor([1.0, 0.0, 0.0])).norm(dim=1) <= limit).all()
+
+
+def test_no_change_of_colour_turns_a_gem_into_that_of_another_icon() -> None:
+    """Icons with one perceptual hash, which differ in colour alone, stay nearest to themselves."""
+    art = {icon.name: icon.image[..., :3] for icon in icon_catalogue()}
+    hashes = {name: perceptual_hash(Image.fromarray(image)) for name, image in art.items()}
+    pairs = [
+        (name, other)
+        for name, others in look_alikes().items()
+        for other in others
+        if hashes[name] == hashes[other]
+    ]
+    assert len(pairs) >= 10
+    for number, (name, other) in enumerate(pairs):
+        own, twin = (as_tensor(art[one]) for one in (name, other))
+        changed = colour(own.expand(50, -1, -1, -1), ICONS, generator(number))
+        differs = (own - twin).abs().amax(dim=1, keepdim=True) > 0.1
+        nearer = hue_distance(changed, own, differs) < hue_distance(changed, twin, differs)
+        assert nearer.all(), f"{name} looks like {other}"
+
+
+def as_tensor(image: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
+
+
+def hue_distance(images: torch.Tensor, one: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
+    """How far colours are from those of one image, however bright: [images]."""
+    first, second = (each / (each.sum(dim=1, keepdim=True) + 0.05) for each in (images, one))
+    return ((first - second).square() * where).sum(dim=(1, 2, 3))
 
 
 def test_rare_names_are_drawn_more_often_and_hard_images_up_to_the_cap() -> None:
@@ -112,6 +162,32 @@ def calibrated(scale: float, count: int = 4000) -> tuple[torch.Tensor, torch.Ten
 @pytest.mark.parametrize("scale", [0.25, 1.0, 4.0])
 def test_the_temperature_makes_up_for_logits_that_say_too_much_or_too_little(scale: float) -> None:
     assert best_temperature(*calibrated(scale)) == pytest.approx(scale, rel=0.1)
+
+
+def without_mistakes(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of two names that are right each time, by 2 and by 6 in turn."""
+    margins = torch.tensor([2.0, 6.0]).repeat(count // 2)
+    return torch.stack([margins, torch.zeros(count)], dim=1), torch.zeros(count, dtype=torch.int64)
+
+
+def test_of_few_images_without_a_mistake_nothing_is_certain() -> None:
+    """The likelihood alone would choose the lowest temperature that there is, and say 1.00."""
+    few, more = (best_temperature(*without_mistakes(count)) for count in (20, 400))
+    assert 0.5 < few < 1.0
+    assert LOWEST < more < few
+    unlike_either = torch.tensor([1.0, 0.0])
+    assert float((unlike_either / few).softmax(dim=0).max()) < 0.85
+
+
+@pytest.mark.parametrize("wrong", [0, 5, 30])
+def test_the_temperature_is_the_most_likely_one_under_its_prior(wrong: int) -> None:
+    logits, labels = without_mistakes(30)
+    labels[:wrong] = 1
+    inverse = torch.linspace(1 / HIGHEST, 5, 20_000, dtype=torch.float64)
+    margins = (logits[:, 0] - logits[:, 1]).double() * torch.where(labels == 0, 1, -1)
+    losses = torch.nn.functional.softplus(-margins[:, None] * inverse).sum(dim=0)
+    best = inverse[(losses + PRIOR * (inverse - inverse.log())).argmin()]
+    assert best_temperature(logits, labels) == pytest.approx(1 / float(best), rel=1e-3)
 
 
 def test_from_the_threshold_on_enough_answers_are_right_and_below_it_too_few() -> None:
@@ -160,14 +236,103 @@ def test_rows_of_names_that_stay_come_along_wherever_they_stand() -> None:
     assert float(new.classifier[1].bias[0].detach()) == pytest.approx(mean)
 
 
+class Tiny(torch.nn.Module):
+    """A network with the parts of torchvision's."""
+
+    def __init__(self, names: int = 2) -> None:
+        super().__init__()
+        self.features = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 4, 3, stride=2), torch.nn.BatchNorm2d(4), torch.nn.ReLU()
+        )
+        self.avgpool = torch.nn.AdaptiveAvgPool2d(1)
+        self.classifier = torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Linear(4, names))
+
+
+def test_what_is_exported_answers_with_its_temperature_and_features_of_length_1() -> None:
+    network, images = Tiny(3).eval(), torch.rand(4, 3, 32, 32, generator=generator())
+    with torch.inference_mode():
+        hot, cold = (answering(network, temperature)(images) for temperature in (1.0, 4.0))
+    assert torch.allclose(cold[0], (hot[0].log() / 4).softmax(dim=1), atol=1e-6)
+    assert torch.allclose(hot[1].norm(dim=1), torch.ones(4))
+
+
+def test_both_kinds_are_trained_as_they_are_said_to_be() -> None:
+    shapes = {kind: (one.architecture, one.input_side) for kind, one in DEFAULTS.items()}
+    assert shapes == {"icon": ("efficientnet_b0", 64), "screen": ("mobilenet_v3_small", 224)}
+    for one in DEFAULTS.values():
+        chosen = one.hyperparameters
+        assert (chosen.hard_cap, chosen.finetune_rate, chosen.patience) == (3.0, 0.3, 3)
+        assert chosen.gamma > 0, "the loss is focal"
+
+
+class Training(ClassifierTrainer):
+    """The training of a tiny network, which validates with the same loss in every epoch."""
+
+    def __init__(self, folder: Path, epochs: int) -> None:
+        chosen = ClassifierHyperparameters(epochs=epochs, finetune_epochs=epochs, least_steps=0)
+        job = {
+            "kind": "icon",
+            "classes": ["axe", "bow"],
+            "input_side": 32,
+            "hyperparameters": {**chosen.model_dump(), "batch": 8},
+        }
+        pixels = torch.randint(0, 256, (16, 3, 32, 32), dtype=torch.uint8, generator=generator())
+        images = Images(pixels, torch.arange(16) % 2, torch.ones(16))
+        self.told = Told()
+        super().__init__(job, folder, self.told, (images, images))  # type: ignore[arg-type]
+
+    def validate(self, network: object, side: int) -> dict[str, float | None]:
+        return {"val_loss": 1.0, "val_accuracy": 0.5}
+
+
+@pytest.mark.slow  # The first optimizer of a process makes torch import its compiler.
+def test_a_training_that_gets_no_better_ends_with_the_weights_that_were_best(
+    tmp_path: Path,
+) -> None:
+    training, network = Training(tmp_path, epochs=9), Tiny()
+    ended = training.run(Start(network, "previous"), None)
+    assert training.told.epochs == ["head", "train", "train", "train"]
+    assert training.told.messages[-1] == "Stopped after epoch 3: no better for 3 epochs"
+    assert all(torch.equal(ended.state_dict()[name], best) for name, best in training.best.items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("origin", "rate"), [("scratch", 0.003), ("imagenet", 0.0009), ("previous", 0.0009)]
+)
+def test_layers_that_have_learned_before_move_at_three_tenths_of_the_rate(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, origin: Origin, rate: float
+) -> None:
+    rates: list[float] = []
+
+    class Noted(torch.optim.AdamW):
+        def __init__(self, weights: object, lr: float, **others: float) -> None:
+            rates.append(lr)
+            super().__init__(weights, lr, **others)
+
+    monkeypatch.setattr(torch.optim, "AdamW", Noted)
+    training = Training(tmp_path, epochs=1)
+    training.train_layers(Tiny(), Start(Tiny(), origin), None)
+    assert rates == [pytest.approx(rate)]
+
+
 class Told:
     """Outputs of a job that remember what was told."""
 
+    began = 0.0
+
     def __init__(self) -> None:
         self.messages: list[str] = []
+        self.epochs: list[str] = []
 
-    def event(self, _kind: str, message: str) -> None:
-        self.messages.append(message)
+    def event(self, kind: str, message: str = "", stage: str = "", **_figures: object) -> None:
+        if kind == "message":
+            self.messages.append(message)
+        elif kind == "epoch":
+            self.epochs.append(stage)
+
+    def keep_checkpoint(self, write: object, **place: object) -> None:
+        """None is kept."""
 
 
 def offered(monkeypatch: pytest.MonkeyPatch, get_state_dict: object) -> None:
@@ -208,6 +373,53 @@ def test_without_a_way_to_imagenet_that_is_told(
     assert starting.from_imagenet(Small(4), "efficientnet_b0", tmp_path, told) is None
     assert told.messages == ["No weights of ImageNet (URLError: <urlopen error no route to host>)"]
     assert socket.getdefaulttimeout() is None
+
+
+def test_weights_of_another_network_are_left_aside_and_that_is_told(tmp_path: Path) -> None:
+    told, job = Told(), {"architecture": "efficientnet_b0", "classes": ["a", "b"]}
+    facts = {"architecture": "mobilenet_v3_small", "classes": '["a", "b"]'}
+    save_file(Small(2).state_dict(), tmp_path / "previous.safetensors", facts)
+    assert starting.from_previous(Small(2), job, tmp_path / "previous.safetensors", told) is None
+    assert told.messages[0].endswith("its weights are not used")
+    assert starting.from_previous(Small(2), job, tmp_path / "absent", told) is None
+
+
+def test_a_training_goes_on_from_the_newest_checkpoint_of_the_same_names(tmp_path: Path) -> None:
+    outputs = SimpleNamespace(folder=tmp_path / "outputs")
+    outputs.folder.mkdir()
+    job = {"classes": ["a", "b"]}
+    assert newest_checkpoint(job, tmp_path, outputs) is None
+    for file, epoch in ((tmp_path / "resume.pt", 3), (outputs.folder / "checkpoint.pt", 5)):
+        facts = {"epoch": epoch, "classes": ["a", "b"]}
+        ClassifierCheckpoint({"network:x": torch.zeros(1)}, facts).write(file)
+    newest = newest_checkpoint(job, tmp_path, outputs)
+    assert newest is not None
+    assert newest.facts["epoch"] == 5
+    with pytest.raises(ValueError, match="other names"):
+        newest_checkpoint({"classes": ["b", "a"]}, tmp_path, outputs)
+
+
+def test_the_best_weights_are_kept_and_without_better_ones_it_stops(tmp_path: Path) -> None:
+    job = {"hyperparameters": {"patience": 2}}
+    trainer = ClassifierTrainer(job, tmp_path, SimpleNamespace(), (None, None))
+    best, worse = Small(2), Small(2)
+    assert [trainer.keep_best(best, loss) for loss in (0.9, 0.5)] == [False, False]
+    assert [trainer.keep_best(worse, loss) for loss in (0.5, 0.7)] == [False, True]
+    assert torch.equal(trainer.best["features.weight"], best.features.weight)
+    assert not trainer.keep_best(worse, 0.4)
+    assert not trainer.keep_best(worse, 0.6)
+
+
+def test_an_export_that_answers_otherwise_than_its_weights_is_refused(tmp_path: Path) -> None:
+    file = write_classifier(tmp_path / "model.onnx")
+    samples = torch.rand(3, 3, 64, 64, generator=generator())
+    session = onnxruntime.InferenceSession(str(file))
+    found = session.run(["probabilities", "features"], {"images": samples.numpy()})
+    probabilities, features = map(torch.from_numpy, found)
+    check_parity(file, lambda _images: (probabilities, features), samples)
+    for wrong in ((probabilities.flip(1), features), (probabilities, features * math.nan)):
+        with pytest.raises(ClassifierExportError, match="differ"):
+            check_parity(file, lambda _images, wrong=wrong: wrong, samples)
 
 
 @pytest.mark.slow  # The first optimizer of a process makes torch import its compiler.

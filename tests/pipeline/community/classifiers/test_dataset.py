@@ -15,6 +15,7 @@ from pipeline.community.classifiers.dataset import (
     DatasetRules,
     ReferenceArt,
     TooFewImagesError,
+    believed_labels,
     new_images,
     read_icon_cache,
     read_images,
@@ -67,6 +68,10 @@ def test_an_image_in_two_slots_is_used_once_and_one_of_two_names_not_at_all(
     assert digests.count(first.members[0].sha256) == 1
     assert second.members[0].sha256 not in digests
     assert len(digests) == len(set(digests)) == 63
+    # What was learned of an image of two names is not believed any more either.
+    believed = believed_labels(changed, "icon")
+    assert believed[first.members[0].sha256] == first.label
+    assert second.members[0].sha256 not in believed
 
 
 def test_names_with_too_few_images_are_told(voted: VotedCrops) -> None:

@@ -30,3 +30,13 @@ def test_what_was_learned_from_images_that_are_not_believed_is_not_kept() -> Non
         decision = decide("icon", BEFORE, 0, believed)
         assert (decision.trains, decision.fine_tunes) == (True, False)
         assert decision.reason.startswith("1 images that the icon classifier was made from")
+
+
+def test_what_earlier_weights_had_learned_counts_as_well() -> None:
+    """Of a screen type as many images are used as the cap says: others take an image's place."""
+    tuned = TrainingManifest(images={"c": "axe"}, trained=("c",)).after(BEFORE)
+    assert tuned.images == BELIEVED
+    assert tuned.trained == ("a", "c")
+    assert not decide("screen", tuned, 0, BELIEVED).trains
+    withdrawn = decide("screen", tuned, 0, {"b": "bow", "c": "axe"})
+    assert (withdrawn.trains, withdrawn.fine_tunes) == (True, False)

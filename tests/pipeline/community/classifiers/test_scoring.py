@@ -62,6 +62,14 @@ def test_figures_of_four_images() -> None:
     assert (last.name, last.images, last.interval.low, last.interval.high) == ("dirk", 0, 0.0, 1.0)
 
 
+def test_of_one_contributor_alone_groups_stand_and_fall_together() -> None:
+    said = answers(("axe", 0.9), ("axe", 0.95), ("club", 0.7), ("club", 0.7))
+    shown = examples("axe", "bow", "club", "club", people=1)
+    scores = score_answers(said, shown, np.zeros(4, dtype=np.bool_), Counter(axe=5))
+    assert scores.accuracy is not None
+    assert (scores.over, scores.accuracy.sessions) == ("groups", 4)
+
+
 def test_without_an_image_there_are_no_figures() -> None:
     scores = score_answers(answers(), [], np.zeros(0, dtype=np.bool_), Counter(axe=3))
     assert (scores.accuracy, scores.unknown, scores.calibration_error) == (None, None, None)

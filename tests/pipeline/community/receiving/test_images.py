@@ -57,7 +57,8 @@ def test_an_image_is_described_by_what_it_is() -> None:
         ((3, 20), "text"),
         ((1025, 20), "text"),
         ((20, 257), "text"),
-        ((31, 100), "screen"),
+        ((100, 31), "screen"),
+        ((64, 64), "screen"),
         ((5000, 100), "screen"),
     ],
 )
@@ -92,6 +93,11 @@ def test_only_pixels_are_taken(kind: bytes) -> None:
 
 def test_a_text_among_what_is_harmless_is_too_long() -> None:
     content = png([header(), (b"pHYs", b"Jane Doe" * 9), (b"IDAT", rows()), END])
+    assert check_image(content, "icon") is Refusal.MORE_THAN_PIXELS
+
+
+def test_nothing_follows_the_end_not_even_what_is_harmless_before_it() -> None:
+    content = png([header(), (b"IDAT", rows()), END, (b"pHYs", b"Jane Doe.")])
     assert check_image(content, "icon") is Refusal.MORE_THAN_PIXELS
 
 

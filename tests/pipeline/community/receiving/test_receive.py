@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from detector_runtime.contribute.contributor import UploadPolicy
 from doubles.contributions import INSTALL, RULES, TODAY, Uploads, digest, image_file
 
 from pipeline.community.receiving.receive import UNDATED, Reading, Received, receive
@@ -65,7 +66,7 @@ def test_nothing_a_client_says_of_an_image_is_believed(uploads: Uploads, tmp_pat
 
 def test_of_a_private_slot_nothing_is_stored(uploads: Uploads, tmp_path: Path) -> None:
     """Nor where another record gives the same image an open slot, or it lies among the screens."""
-    name, screen = image_file(1, (100, 20)), image_file(2, (64, 64))
+    name, screen = image_file(1, (100, 20)), image_file(2, (100, 64))
     uploads.crop(name, "Jane Doe", slot="player_name")
     uploads.record(digest(name), "Knight", slot="title")
     uploads.crop(screen, "Jane Doe", slot="player_name")
@@ -190,6 +191,28 @@ def test_all_images_of_one_contributor_have_a_limit(uploads: Uploads, tmp_path: 
     for number in range(4):
         screens.screen(image_file(number, (100, 100)))
     assert received(screens, tmp_path, screens=3).content.refused == {Refusal.TOO_MANY: 1}
+
+
+def test_a_program_sends_no_more_in_a_day_than_is_taken_of_it() -> None:
+    assert UploadPolicy().most_a_day == ReceivingLimits().a_day == 200
+
+
+def test_a_file_that_is_listed_as_too_large_is_not_fetched(
+    uploads: Uploads, tmp_path: Path
+) -> None:
+    crop = uploads.crop(image_file(1))
+    listed = [
+        replace(file, size=40_000) if crop in file.path else file for file in uploads.listed()
+    ]
+    fetched: list[str] = []
+
+    def fetch(file: Any) -> bytes | None:
+        fetched.append(file.path)
+        return uploads.fetch(file)
+
+    found = receive(INSTALL, iter(listed), fetch, READING, tmp_path)
+    assert found.content.refused == {Refusal.FILE_TOO_LARGE: 1}
+    assert fetched == ["annotations.jsonl"]
 
 
 def test_a_listing_is_not_read_to_its_end(uploads: Uploads, tmp_path: Path) -> None:

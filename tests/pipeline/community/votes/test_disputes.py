@@ -39,12 +39,12 @@ def voted(place: Path, *states: VoteStatus) -> VotedCrops:
 
 
 def test_disputed_ones_come_first_and_those_of_most_people(tmp_path: Path) -> None:
-    made = voted(tmp_path, "tentative", "accepted", "tentative", "disputed")
+    made = voted(tmp_path, "disputed", "accepted", "tentative", "tentative")
     written = write_disputes(tmp_path / "open", made, most=2)
-    assert [crop.label for crop in written] == ["Sword 3", "Sword 2"]
+    assert [crop.label for crop in written] == ["Sword 0", "Sword 3"]
     rows = yaml.safe_load((tmp_path / "open" / "disputes.yaml").read_text("utf-8"))
     assert [row["image"] for row in rows] == ["001.png", "002.png"]
-    assert [row["votes"] for row in rows] == [{"Sword 3": 4}, {"Sword 2": 3}]
+    assert [row["votes"] for row in rows] == [{"Sword 0": 1}, {"Sword 3": 4}]
     shown = (tmp_path / "open" / "001.png").read_bytes()
     assert sha256(shown).hexdigest() == rows[0]["sha256"]
 

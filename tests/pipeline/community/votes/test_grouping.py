@@ -141,6 +141,20 @@ def of_one_colour(
     )
 
 
+def test_what_most_contributors_have_sent_becomes_the_centre() -> None:
+    """All are near the second image; the first and the third are not near each other."""
+    images = compared([0, 0, 0], [10, 30, 50], [1, 2, 1])
+    assert [group.images for group in group_near_duplicates(images)] == [(1, 0, 2)]
+
+
+def test_whoever_sends_one_look_often_makes_no_centre_of_it() -> None:
+    flood = [(f"{number:03}", "0" * 16, ["a"]) for number in range(5)]
+    images = compare_images(
+        [*flood, ("known", "f" * 16, ["a", "b"])], lambda _: window_means(sword())
+    )
+    assert images.senders.tolist() == [1] * 5 + [2]
+
+
 IMAGES = st.builds(
     compared,
     st.lists(st.integers(0, 2**24), max_size=25),

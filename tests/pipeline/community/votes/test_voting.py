@@ -29,9 +29,9 @@ def test_of_three_votes_with_a_fifth_hostile_98_of_100_labels_are_right() -> Non
     for colluding in (False, True):
         uploads = label_icons(replace(QUICK, colluding=colluding), seed=1)
         ours = judge(
-            count_votes(uploads.contributions, VotingRules(), uploads.views), uploads.truth
+            count_votes(uploads.contributions, VotingRules(), uploads.sources), uploads.truth
         )
-        plain = count_votes(uploads.contributions, VotingRules(rule="plain"), uploads.views)
+        plain = count_votes(uploads.contributions, VotingRules(rule="plain"), uploads.sources)
         assert ours.mixed == 0
         assert ours.voted >= 0.98
         assert ours.accepted >= 0.995
@@ -42,7 +42,7 @@ def test_of_three_votes_with_a_fifth_hostile_98_of_100_labels_are_right() -> Non
 
 def test_a_careless_fifth_beside_a_hostile_one_is_not_believed_more_than_it_should() -> None:
     uploads = label_icons(replace(QUICK, careless=0.2), seed=2)
-    found = judge(count_votes(uploads.contributions, VotingRules(), uploads.views), uploads.truth)
+    found = judge(count_votes(uploads.contributions, VotingRules(), uploads.sources), uploads.truth)
     assert found.voted >= 0.96
     assert found.accepted >= 0.99
 
@@ -83,11 +83,11 @@ def layout(digest: str) -> Layout:
     return cells / np.float32(np.linalg.norm(cells))
 
 
-VIEWS = VotingSources(windows, layout)
+SOURCES = VotingSources(windows, layout)
 
 
 def voted(*contributions: Contributions, rules: VotingRules | None = None) -> Votes:
-    return count_votes(contributions, rules or VotingRules(), VIEWS)
+    return count_votes(contributions, rules or VotingRules(), SOURCES)
 
 
 def only(votes: Votes) -> VotedCrop:
@@ -148,7 +148,9 @@ def test_whoever_contradicts_itself_on_one_day_has_no_vote_and_loses_no_image() 
 
 def decide(look: int, label: str) -> VotingSources:
     digest = sent("a", (look, "Sword")).crops[0].sha256
-    return replace(VIEWS, decisions=[Decision(sha256=digest, label=label, date=date(2026, 12, 1))])
+    return replace(
+        SOURCES, decisions=[Decision(sha256=digest, label=label, date=date(2026, 12, 1))]
+    )
 
 
 def test_a_decision_overrules_everybody() -> None:
@@ -159,9 +161,18 @@ def test_a_decision_overrules_everybody() -> None:
     assert crop.votes == {"Sword": ("a", "b", "c")}
 
 
+def test_of_several_decisions_on_one_group_the_last_one_counts() -> None:
+    crowd = [sent(who, (SWORD, "Sword")) for who in "ab"]
+    first, second = sorted(crop.sha256 for content in crowd for crop in content.crops)
+    later = Decision(sha256=first, label="Axe", date=date(2026, 12, 2))
+    earlier = Decision(sha256=second, label="Mace", date=date(2026, 12, 1))
+    sources = replace(SOURCES, decisions=[later, earlier])
+    assert only(count_votes(crowd, VotingRules(), sources)).label == "Axe"
+
+
 def test_those_whom_a_decision_refutes_are_believed_less() -> None:
     crowd = [sent(who, (SWORD, "Sword")) for who in "abc"]
-    before = count_votes(crowd, VotingRules(), VIEWS).reliability
+    before = count_votes(crowd, VotingRules(), SOURCES).reliability
     after = count_votes(crowd, VotingRules(), decide(SWORD, "Axe")).reliability
     assert all(after[who] < before[who] for who in "abc")
 
@@ -177,16 +188,29 @@ def always(opinions: dict[str, Opinion], kind: str, asked: Sequence[str]) -> dic
 
 def test_the_model_weighs_where_votes_are_few_and_never_counts_as_somebody() -> None:
     two = [sent(who, (SWORD, "Sword")) for who in "ab"]
-    centre = only(count_votes(two, VotingRules(), VIEWS)).members[0].sha256
+    centre = only(count_votes(two, VotingRules(), SOURCES)).members[0].sha256
     for label, status in (("Sword", "accepted"), ("Axe", "tentative")):
         opinion = {centre: Opinion(label, 0.9)}
-        views = replace(VIEWS, opinions=partial(always, opinion))
-        crop = only(count_votes(two, VotingRules(), views))
+        sources = replace(SOURCES, opinions=partial(always, opinion))
+        crop = only(count_votes(two, VotingRules(), sources))
         assert (crop.label, crop.status, crop.opinion) == ("Sword", status, label)
     alone = sent("a", (SWORD, "Sword"))
     sure = {alone.crops[0].sha256: Opinion("Sword", 0.999)}
-    views = replace(VIEWS, opinions=partial(always, sure))
-    assert only(count_votes([alone], VotingRules(), views)).status == "tentative"
+    sources = replace(SOURCES, opinions=partial(always, sure))
+    assert only(count_votes([alone], VotingRules(), sources)).status == "tentative"
+
+
+@pytest.mark.parametrize("reliability", [0.0, 0.1])
+def test_a_model_that_is_hardly_ever_right_takes_nothing_from_those_who_say_the_same(
+    reliability: float,
+) -> None:
+    crowd = [sent(who, (SWORD, "Sword")) for who in "abc"]
+    alone = count_votes(crowd, VotingRules(), SOURCES)
+    opinion = {only(alone).members[0].sha256: Opinion("Sword", reliability)}
+    asked = replace(SOURCES, opinions=partial(always, opinion))
+    with np.errstate(divide="raise"):
+        crop = only(count_votes(crowd, VotingRules(), asked))
+    assert (crop.status, crop.confidence) == ("accepted", only(alone).confidence)
 
 
 def test_the_model_is_asked_only_about_what_votes_leave_open() -> None:
@@ -197,10 +221,10 @@ def test_the_model_is_asked_only_about_what_votes_leave_open() -> None:
         return {}
 
     agreed = [sent(who, (SWORD, "Sword")) for who in "abcde"]
-    count_votes(agreed, VotingRules(), replace(VIEWS, opinions=opinions))
+    count_votes(agreed, VotingRules(), replace(SOURCES, opinions=opinions))
     assert asked == []
     disputed = [*agreed, sent("f", (SWORD, "Axe"))]
-    count_votes(disputed, VotingRules(), replace(VIEWS, opinions=opinions))
+    count_votes(disputed, VotingRules(), replace(SOURCES, opinions=opinions))
     assert len(asked) == 1
 
 
@@ -247,6 +271,22 @@ def test_the_quorum_is_a_setting(quorum: int) -> None:
     crowd = [sent(who, (SWORD, "Sword")) for who in "abc"]
     status = only(voted(*crowd, rules=VotingRules(quorum=quorum))).status
     assert status == ("accepted" if quorum == 1 else "tentative")
+
+
+@pytest.mark.parametrize(("quorum", "status"), [(2, "accepted"), (3, "disputed")])
+def test_the_quorum_counts_those_who_give_the_label(quorum: int, status: str) -> None:
+    """Two who are always right are sure enough against one who never is, and no third one."""
+    looks = range(0, 160, 40)
+    right = [(look, f"Icon {look}") for look in looks]
+    votes = voted(
+        *(sent(who, *right, (AXE, "Axe")) for who in "ab"),
+        *(sent(who, *right) for who in "cdef"),
+        sent("h", *((look, "Hacked") for look in looks), (AXE, "Sword")),
+        rules=VotingRules(quorum=quorum),
+    )
+    states = {crop.label: crop.status for crop in votes.crops}
+    assert states.pop("Axe") == status
+    assert states == {label: "accepted" for _, label in right}
 
 
 def screens(who: str, *shown: tuple[int, str]) -> Contributions:

@@ -98,6 +98,19 @@ def test_beside_another_champion_than_it_was_compared_with_the_shares_count(
     assert (judged.passed, "on other images" in judged.figure) == (passed, True)
 
 
+def test_a_comparison_with_another_champion_says_nothing_of_this_one(
+    champion: OpenVersion, tmp_path: Path
+) -> None:
+    candidate = opened(tmp_path / "w", WRONG, champion)
+    judged = gate("accuracy", candidate, opened(tmp_path / "o", MORE))
+    assert "on other images" in judged.figure
+
+
+def test_names_that_are_not_those_of_its_manifest_are_refused(champion: OpenVersion) -> None:
+    manifest = champion.manifest.model_copy(update={"classes": ("Red Gem",)})
+    assert not gate("contract", replace(champion, manifest=manifest)).passed
+
+
 def test_a_name_that_is_hardly_ever_found_is_refused(tmp_path: Path) -> None:
     version = opened(tmp_path / "w", WRONG)
     file = version.folder / "community_evaluation.json"

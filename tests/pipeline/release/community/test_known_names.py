@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pipeline.community.voted_crops import CropMember, VotedCrop
 from pipeline.release.community.known_names import known_names
 
@@ -35,9 +37,20 @@ def test_a_hash_that_two_names_share_stands_for_neither() -> None:
     assert {phash[0]: one.name for phash, one in names.items()} == {"2": "Ruby", "3": "Garnet"}
 
 
-def test_votes_of_two_groups_of_one_name_count_together() -> None:
-    (known,) = known_names([crop("Ruby", "1"), crop("Ruby", "1", confidence=0.9)]).names.values()
-    assert (known.votes, known.confidence) == (6, 0.97)
+@pytest.mark.parametrize(
+    ("who", "votes"), [(("e", "f", "g"), 6), (("a", "b", "e"), 4), (("a", "b", "c"), 3)]
+)
+def test_votes_of_two_groups_of_one_name_count_together_and_everybody_once(
+    who: tuple[str, ...], votes: int
+) -> None:
+    other = crop("Ruby", "1", confidence=0.9, votes={"Ruby": who})
+    (known,) = known_names([crop("Ruby", "1"), other]).names.values()
+    assert (known.votes, known.confidence) == (votes, 0.97)
+
+
+def test_what_a_maintainer_has_decided_is_known_although_nobody_says_so() -> None:
+    (known,) = known_names([crop("Ruby", "1", votes={"Garnet": ("a",)})]).names.values()
+    assert (known.name, known.votes) == ("Ruby", 1)
 
 
 def test_what_is_not_believed_and_what_is_no_icon_is_left_out() -> None:

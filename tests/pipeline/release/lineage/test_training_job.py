@@ -5,35 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from doubles.artifacts import recorded, write_trained_weights
+from doubles.artifacts import RENTED_BILL, recorded, write_trained_weights
 
-from pipeline.jobs.bill import Bill, LeaseCost
 from pipeline.provenance import ArtifactVersion, Provenance, Recipe
 from pipeline.release.lineage.audit import AuditReport, audit
 from pipeline.release.lineage.training_job import BaseWeights, TrainingJob
 from resources.artifacts import ArtifactStore
 
-RENTED = Bill(
-    provider="runpod",
-    host="pod-k3j4",
-    gpu="NVIDIA H200",
-    usd_per_hour=3.6,
-    seconds=4500.0,
-    usd=4.1,
-    usd_is="billed",
-    leases=(
-        LeaseCost(
-            lease="lease-17",
-            gpu="NVIDIA H200",
-            place="EU-RO-1",
-            usd_per_hour=3.6,
-            seconds=4500.0,
-            usd=4.1,
-            usd_is="billed",
-            ended_because="the job was done",
-        ),
-    ),
-)
 ENVIRONMENT = {
     "device": "NVIDIA H200",
     "gpu": "NVIDIA H200",
@@ -54,7 +32,7 @@ RECORD = recorded(RECIPE)("b" * 64).model_copy(
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "artifact").mkdir()
-    write_trained_weights(tmp_path / "artifact", RENTED, ENVIRONMENT)
+    write_trained_weights(tmp_path / "artifact", RENTED_BILL, ENVIRONMENT)
     return tmp_path / "artifact"
 
 
@@ -89,7 +67,7 @@ def test_nothing_names_a_machine_or_a_lease(folder: Path) -> None:
 
 
 def test_a_training_from_scratch_began_with_nothing(folder: Path) -> None:
-    write_trained_weights(folder, RENTED, {**ENVIRONMENT, "weights": None})
+    write_trained_weights(folder, RENTED_BILL, {**ENVIRONMENT, "weights": None})
     job = job_of(folder)
     assert (job.base, job.began_with, job.not_recorded) == (None, True, ())
 
@@ -148,7 +126,7 @@ def test_the_audit_tells_no_job_where_files_differ(folder: Path, tmp_path: Path)
     assert isinstance(version, ArtifactVersion)
     bill = store.files_of(version) / "lease.json"
     bill.chmod(0o600)
-    bill.write_text(RENTED.model_copy(update={"usd": 0.1}).model_dump_json())
+    bill.write_text(RENTED_BILL.model_copy(update={"usd": 0.1}).model_dump_json())
     (link,) = audit(folder / "best.pt", store, {}).chain
     assert link.job is None
     assert any("lease.json" in problem for problem in link.problems)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from detector_runtime.contribute.stores.base import Replacement, StoredFile
 from detector_runtime.errors import ContributionStoreError
-from detector_runtime.system.files import TEMPORARY, flush, replace, write_durably
+from detector_runtime.system.files import TEMPORARY, flush, replace
 
 
 class ContributionFolder:
@@ -37,15 +37,14 @@ class ContributionFolder:
         """See `ContributionStore`. Only one program replaces a file: the install's own."""
         with self._explained():
             for key, content in new.items():
-                _write_new(self._root / key, content)
+                if not (self._root / key).exists():
+                    _write(self._root / key, content)
             if replaced is None:
                 return ""
             found = self.get(replaced.key)
             if (found.tag if found else None) != replaced.tag:
                 return None
-            file = self._root / replaced.key
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(file, replaced.content)
+            _write(self._root / replaced.key, replaced.content)
         return _tag(replaced.content)
 
     def keys(self, prefix: str) -> Sequence[str]:
@@ -77,16 +76,14 @@ class ContributionFolder:
             ) from error
 
 
-def _write_new(file: Path, content: bytes) -> None:
-    if file.exists():
-        return
+def _write(file: Path, content: bytes) -> None:
+    """Whole or not at all; what a kill leaves is hidden, so that it counts as no contribution."""
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f".{uuid.uuid4().hex}{TEMPORARY}")
     try:
         with temporary.open("xb") as stream:
             stream.write(content)
             flush(stream)
-        # Both names hold the same content: whoever is first, it is whole.
         replace(temporary, file)
     finally:
         temporary.unlink(missing_ok=True)

@@ -27,6 +27,8 @@ KIND = "dataset"
 ATTEMPTS = 5
 """To commit, while others do."""
 CHANGED_MEANWHILE = 412
+LONGEST_SILENCE = 120.0
+"""Seconds to connect in, and between two parts of an answer. The hub itself gives up after less."""
 QUOTED_CHARACTERS = 300
 
 
@@ -76,10 +78,10 @@ class ContributionRepository:
 
     def keys(self, prefix: str) -> Sequence[str]:
         """See `ContributionStore`."""
-        from huggingface_hub.errors import RemoteEntryNotFoundError
-
         folder = (self._prefix + prefix).rpartition("/")[0]
         with self._explained():
+            from huggingface_hub.errors import RemoteEntryNotFoundError
+
             try:
                 tree = self._api.list_repo_tree(
                     self._name, folder or None, recursive=True, repo_type=KIND
@@ -139,8 +141,20 @@ class ContributionRepository:
         found = self._api.get_paths_info(self._name, paths, revision=revision, repo_type=KIND)
         return {one.path.removeprefix(self._prefix): one for one in found}
 
-    @cached_property
+    @property
     def _api(self) -> Any:
+        """What asks the hub, and does not wait for an answer for ever."""
+        from huggingface_hub import get_session
+
+        # One client has all of a program's requests, and is made anew after some errors. Those of
+        # the program itself are limited too, but only where nothing was said.
+        hooks = get_session().event_hooks["request"]
+        if _limit_silence not in hooks:
+            hooks.append(_limit_silence)
+        return self._hub
+
+    @cached_property
+    def _hub(self) -> Any:
         from huggingface_hub import HfApi
 
         token = os.environ.get(TOKEN_VARIABLE)
@@ -172,13 +186,21 @@ class ContributionRepository:
                 if status == 429
                 else f"Check the name of the repository, and what the token in {TOKEN_VARIABLE} "
                 "may do.",
-                _seconds(error.response.headers.get("Retry-After", "")),
+                seconds_to_wait(error.response.headers),
             ) from error
         except (httpx2.HTTPError, OSError, ValueError) as error:
             raise ContributionStoreError(
                 f"{self.place} cannot be reached: {_quoted(error)}",
                 "Check the network, and HF_ENDPOINT where it is not the usual hub.",
             ) from error
+
+
+def _limit_silence(request: Any) -> None:
+    """Limit how long a request waits where nobody did: huggingface_hub waits for ever."""
+    said = request.extensions.get("timeout", {})
+    limits = dict.fromkeys(("connect", "read", "write"), LONGEST_SILENCE)
+    known = {name: seconds for name, seconds in said.items() if seconds is not None}
+    request.extensions = {**request.extensions, "timeout": {**said, **limits, **known}}
 
 
 def _tag(content: bytes) -> str:
@@ -196,8 +218,19 @@ def _is(found: Any, tag: str | None) -> bool:
     return bool((found.lfs.sha256 == large) if is_large else (found.blob_id == blob))
 
 
-def _seconds(header: str) -> float:
-    return float(header) if header.isdecimal() else 0.0
+def seconds_to_wait(headers: Mapping[str, str]) -> float:
+    """How long the hub asks to be left alone, by `RateLimit` or else by `Retry-After`; 0 where it
+    does not say.
+
+    Source: https://huggingface.co/docs/hub/rate-limits
+    """
+    from huggingface_hub.utils import parse_ratelimit_headers
+
+    limit = parse_ratelimit_headers(headers)
+    if limit is not None and limit.remaining == 0:
+        return float(limit.reset_in_seconds)
+    asked = headers.get("Retry-After", "")
+    return float(asked) if asked.isdecimal() else 0.0
 
 
 def _quoted(said: object) -> str:
