@@ -34,7 +34,7 @@ class FineTuneSettings(Record):
     learning_rate: float = Field(1e-3, gt=0, le=1)
     warm_up: float = Field(0.05, ge=0, le=1, description="Share of steps in which the rate rises.")
     label_smoothing: float = Field(0.05, ge=0, lt=1)
-    kl_weight: float = Field(1.0, ge=0, description="Of staying as it was, beside corrections.")
+    kl_weight: float = Field(3.0, ge=0, description="Of staying as it was, beside corrections.")
     weight_decay: float = Field(0.01, ge=0)
     least_confidence: float = Field(0.5, ge=0, le=1, description="Lines below it are left out.")
     seed: int = Field(0, ge=0, lt=1 << 63)

@@ -35,7 +35,7 @@ def correct(
     steps: Annotated[int, typer.Option(help="Of fine-tuning.", min=20, max=100_000)] = 400,
     kl_weight: Annotated[
         float, typer.Option(help="Of staying as it was elsewhere.", min=0, max=1000)
-    ] = 1.0,
+    ] = 3.0,
     least_confidence: Annotated[
         float, typer.Option(help="Lines below it are left out.", min=0, max=1)
     ] = 0.5,
