@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from assets.cli.app import app
-from assets.operations import cloned_policies
+from assets.operations.playing import cloned_policies
 from pipeline.play.policies.settings import PRESETS, RoleSettings
 
 

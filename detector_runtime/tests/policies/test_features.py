@@ -109,6 +109,15 @@ def test_both_sides_see_the_same(seed: int) -> None:
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
 
 
+def test_a_keep_on_the_other_diagonal_is_seen_one_way_from_both_sides() -> None:
+    entities, status, deeds = drawn(5, games=2)
+    entities[:, 1:, ID] = -1
+    entities[:, 0, [X, Y]] = (200, MAP_SIDE - 1 - 200), (MAP_SIDE - 1 - 200, 200)
+    features = features_of(entities, status, deeds)
+    assert features.turned.tolist() == [True, False]
+    np.testing.assert_array_equal(features.places[0], features.places[1])
+
+
 @few
 @given(seeds)
 def test_a_game_is_described_the_same_among_others(seed: int) -> None:

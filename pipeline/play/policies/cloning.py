@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.errors import OutpostError
-from pipeline.files import make_room, replacing, write_json, write_text
+from pipeline.files import make_room, read_json, replacing, write_json, write_text
 from pipeline.jobs.events import EpochEvent
 from pipeline.manifests import Record
 from pipeline.play.demonstrations import Demonstration
@@ -30,10 +30,11 @@ from pipeline.progress import Progress, Report, silent
 from pipeline.training.curves import COLOURS, Curve, CurvePanel, draw_panels
 
 ROLES: tuple[Role, ...] = get_args(Role)
+CLONE_FILE = "clone.json"
 
 
 class CloneError(OutpostError):
-    """A folder that policies cannot be written to."""
+    """A folder that policies cannot be written to, or read from."""
 
 
 class ClonedPolicy(Record):
@@ -53,6 +54,15 @@ class ClonedPolicies(Record):
     held_out_sessions: tuple[str, ...]
     minutes: float = Field(description="Of play to learn from.")
     policies: dict[Role, ClonedPolicy]
+
+    @classmethod
+    def read(cls, folder: Path) -> ClonedPolicies:
+        """What came of the cloning into a folder.
+
+        Raises:
+            CloneError: the folder does not say, or is damaged.
+        """
+        return read_json(folder / CLONE_FILE, cls, _damaged)
 
 
 def clone(
@@ -74,7 +84,7 @@ def clone(
         "sessions": digest_of([*learned, *held_out]),
     }
     try:
-        make_room(folder / "clone.json")
+        make_room(folder / CLONE_FILE)
         done = {
             role: _learn(role, (learned, held_out), settings, folder, trained, report)
             for role in ROLES
@@ -91,7 +101,7 @@ def clone(
             write_json(fresh, histories)
         with replacing(folder / "curves.svg") as fresh:
             write_text(fresh, curves_of(histories))
-        with replacing(folder / "clone.json") as fresh:
+        with replacing(folder / CLONE_FILE) as fresh:
             write_json(fresh, cloned.model_dump(mode="json"))
     except OSError as error:
         raise CloneError(
@@ -170,3 +180,7 @@ def _learn(
         measures=best.history[-1]["held_out"],
     )
     return policy, outcome.last
+
+
+def _damaged(file: Path, error: Exception) -> CloneError:
+    return CloneError(f"{file} cannot be read: {error}", "Clone the policies again.")

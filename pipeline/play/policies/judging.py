@@ -7,6 +7,7 @@ are compared game by game.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -82,7 +83,7 @@ class PlayerResult(Record):
     seconds: Mean = Field(description="Of play.")
 
 
-class Judgement(Record):
+class PolicyJudgement(Record):
     """How policies play, beside others."""
 
     opponent: str
@@ -105,7 +106,7 @@ def evaluate(
     beside: Sequence[str] = (),
     seed: int = 0,
     report: Report = silent,
-) -> Judgement:
+) -> PolicyJudgement:
     """Let policies and scripted players meet an opponent.
 
     Args:
@@ -127,7 +128,7 @@ def evaluate(
     own = played[POLICIES].returns
     others = {name: those.returns for name, those in played.items() if name != POLICIES}
     draws = _replicates(len(own))
-    return Judgement(
+    return PolicyJudgement(
         opponent=opponent,
         games=len(own),
         players=tuple(_result(name, those, draws) for name, those in played.items()),
@@ -182,12 +183,17 @@ def play_scripted(
 
 @dataclass(frozen=True, eq=False)
 class PolicyTable:
-    """Policies at play against a scripted opponent, in games that go on tick by tick."""
+    """Policies at play against a scripted opponent, in games that go on tick by tick.
+
+    They see as late as they were trained to.
+    """
 
     games: Games
     policies: PolicyPlayer
     opponents: ScriptedPlayers
     sides: npt.NDArray[np.int_]
+    seen: deque[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]]
+    """Entities and status of the latest ticks, the oldest first."""
 
     @classmethod
     def start(
@@ -207,6 +213,7 @@ class PolicyTable:
             PolicyPlayer(networks, len(seeds), seed=seeds[0]),
             _opponents(seeds, sides, opponent, None),
             sides,
+            deque(maxlen=networks.delay + 1),
         )
 
     def step(self) -> bool:
@@ -219,7 +226,8 @@ class PolicyTable:
         entities = np.stack([view.entities for view in seen])[self.sides, every]
         status = np.stack([view.status for view in seen])[self.sides, every]
         actions = self.games.no_actions()
-        actions[every, self.sides] = self.policies.act(entities, status, running)
+        self.seen.append((entities, status))
+        actions[every, self.sides] = self.policies.act(*self.seen[0], running)
         self.games.step(self.opponents.act(self.games, actions))
         return True
 

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from pipeline.play.policies.examples import UNLABELLED, Examples
-from pipeline.play.policies.networks import NEVER, PIXELS, Batch
+from pipeline.play.policies.networks import NEVER, PIXELS, NetworkInput
 from pipeline.play.policies.settings import Role
 from pipeline.play.simulator.rules import NOTHING, Act
 
@@ -53,20 +53,22 @@ def loss_of(
     """
     features = examples.features(dropped)
     if role == "strategist":
-        batch = Batch.of((features.entities, features.places, features.known, features.status))
+        batch = NetworkInput.of(
+            (features.entities, features.places, features.known, features.status)
+        )
         (logits,) = batch.ask(network)
         return _named(logits, examples.goals, smoothing)
     goals = examples.goals.astype(np.int64)
     status = with_goal(features, goals)
     if role == "tactician":
-        batch = Batch.of((features.entities, features.places, features.known, status))
+        batch = NetworkInput.of((features.entities, features.places, features.known, status))
         (logits,) = batch.ask(network)
         return _named(logits, rows_of(features, examples.targets), smoothing)
     # Whom one knows nothing of, one does not fight; nor is it known whom before the first command.
     rows = rows_of(features, examples.targets)
     targets = np.where((rows < 0) | (examples.targets == UNLABELLED), NOTHING, examples.targets)
     entities, status = with_target(features, status, targets)
-    answers = Batch.of((entities, features.places, features.known, status)).ask(network)
+    answers = NetworkInput.of((entities, features.places, features.known, status)).ask(network)
     return _executed(answers, examples, features, smoothing)
 
 

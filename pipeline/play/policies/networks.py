@@ -115,7 +115,7 @@ def build_network(role: Role, settings: CloneSettings) -> EntityTransformer:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class NetworkInput:
     """What a network is given: tensors, as `forward` takes them."""
 
     entities: Tensor
@@ -124,7 +124,7 @@ class Batch:
     status: Tensor
 
     @classmethod
-    def of(cls, arrays: Sequence[Any]) -> Batch:
+    def of(cls, arrays: Sequence[Any]) -> NetworkInput:
         """From numpy's arrays, in the order of the attributes."""
         return cls(*(torch.from_numpy(array) for array in arrays))
 

@@ -20,7 +20,7 @@ from detector_runtime.policies.networks import (
 
 from pipeline.errors import OutpostError
 from pipeline.files import replacing
-from pipeline.play.policies.networks import Batch, EntityTransformer
+from pipeline.play.policies.networks import EntityTransformer, NetworkInput
 
 OPSET = 17
 LARGEST_DIFFERENCE = 1e-3
@@ -82,13 +82,13 @@ def _write(network: EntityTransformer, delay: int, file: Path) -> None:
     onnx.save(model, str(file))
 
 
-def _drawn(role: str, games: int, rows: int) -> Batch:
+def _drawn(role: str, games: int, rows: int) -> NetworkInput:
     """Some input; the same in every process."""
     rng = np.random.default_rng(games)
     entities, status = WIDTHS[role]
     known = np.ones((games, rows), bool)
     known[0, rows // 2 :] = False
-    return Batch.of(
+    return NetworkInput.of(
         (
             rng.random((games, rows, entities), np.float32),
             rng.random((games, rows, 2), np.float32),
@@ -98,7 +98,7 @@ def _drawn(role: str, games: int, rows: int) -> Batch:
     )
 
 
-def _compare(network: EntityTransformer, file: Path, batch: Batch) -> None:
+def _compare(network: EntityTransformer, file: Path, batch: NetworkInput) -> None:
     session = quiet_onnxruntime().InferenceSession(
         file.read_bytes(), providers=["CPUExecutionProvider"]
     )

@@ -64,7 +64,7 @@ _PRESETS: dict[Preset, tuple[tuple[int, int, float], ...]] = {
     "small": ((150, 16, 1e-4), (120, 32, 1e-4), (100, 64, 3e-4)),
     "large": ((80, 64, 1e-4), (60, 128, 1e-4), (40, 256, 3e-4)),
     "quick": ((20, 32, 3e-4), (15, 64, 3e-4), (10, 128, 5e-4)),
-    "brief": ((2, 128, 2e-3), (2, 256, 2e-3), (8, 256, 2e-3)),
+    "brief": ((2, 128, 2e-3), (2, 256, 2e-3), (10, 256, 2e-3)),
 }
 PRESETS: Mapping[Preset, CloneSettings] = MappingProxyType(
     {

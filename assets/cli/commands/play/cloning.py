@@ -12,7 +12,7 @@ from assets.cli.output import Json, console, errors, explained, plain, print_jso
 
 if TYPE_CHECKING:
     from pipeline.play.policies.cloning import ClonedPolicies
-    from pipeline.play.policies.judging import Judgement
+    from pipeline.play.policies.judging import PolicyJudgement
 
 OPPONENT = "Whom to play against: random, or scripted_l1 to scripted_l5."
 TARGETS = (
@@ -28,22 +28,25 @@ def clone(
     out: Annotated[Path, typer.Option(help="Folder of the policies.")] = Path("policies"),
     player: Annotated[str, typer.Option(help="Whom to learn from.")] = "scripted_l5",
     opponent: Annotated[str, typer.Option(help=OPPONENT)] = "scripted_l3",
-    games: Annotated[int, typer.Option(help="Games to learn from.")] = 80,
+    games: Annotated[int, typer.Option(help="Games to learn from.")] = 100,
     preset: Annotated[
         str, typer.Option(help="How long to train: brief, quick, small, standard or large.")
     ] = "brief",
     delay: Annotated[
-        int, typer.Option(help="Ticks by which it will see late; a second has 20.", min=0, max=40)
+        int,
+        typer.Option(
+            help="Ticks by which what it sees will be late; a second has 20.", min=0, max=40
+        ),
     ] = 0,
     seed: Annotated[int, typer.Option(help="Of the games and of the training.", min=0)] = 1000,
     as_json: Json = False,
 ) -> None:
     """Clone three policies from games of a scripted player; goes on where it was interrupted.
 
-    Example: `outpost play clone --games 80 --out policies`
+    Example: `outpost play clone --games 100 --out policies`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.cloned_policies import Play, clone_policies, settings_of
+    from assets.operations.playing.cloned_policies import Play, clone_policies, settings_of
 
     with explained(), progress_shown(errors):
         settings = settings_of(preset, delay, seed)
@@ -72,7 +75,7 @@ def evaluate(
     Example: `outpost play evaluate policies --games 400`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.cloned_policies import Play, judge_policies
+    from assets.operations.playing.cloned_policies import Play, judge_policies
 
     with explained(), progress_shown(errors):
         judged = judge_policies(policies, Play(player, opponent, games, seed), out)
@@ -84,7 +87,7 @@ def evaluate(
     plain(str(judged.sheet))
 
 
-def print_judgement(judgement: Judgement) -> None:
+def print_judgement(judgement: PolicyJudgement) -> None:
     """Wins and returns of all players, and how the policies' compare."""
     table = Table("", "wins", "return", "loot", "survival")
     for one in judgement.players:

@@ -1,7 +1,7 @@
 """What the networks are told of entities: places as seen from one's own keep, shares, memory.
 
-The map is the same from both sides, so whoever has its keep in the lower right half sees it turned
-by half a turn; both then look the same, and so do policies' answers, which are turned back.
+The map is the same from both sides, so a player whose keep is in the lower right half sees it
+turned by half a turn; both then look the same, and so do policies' answers, which are turned back.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ STRENGTH = 500.0
 NOBODY_SEEN = 1.5
 """The distance of what is nowhere, in sides of the map."""
 
-ENTITY_FEATURES = KINDS + OWNERS + ORDERS + 8 + 8 + 3
+ENTITY_FEATURES = KINDS + OWNERS + ORDERS + 8 + 12 + 3
 STATUS_FEATURES = CLOCK_STEPS + 2 + 7 * FORCES + 14 + (ACTS - 1) + KEYS + 2 * len(AGES) + 2
 GOAL_FEATURES = GOALS
 TARGET_FEATURES = 1
@@ -220,11 +220,18 @@ class _Sights:
         )
 
     def relations(self) -> Floats:
-        """Where entities are: place, and as seen from home and from the soldiers."""
+        """Where entities are: place, as seen from home and from the soldiers; who is near them."""
         parts = [self.places]
         for origin in (self.home, self.middle):
             away = self.places - origin[:, None]
             parts += [away, np.linalg.norm(away, axis=-1, keepdims=True)]
+        apart = np.linalg.norm(self.places[:, :, None] - self.places[:, None], axis=-1)
+        idle = self.rows[:, :, ORDER] == 0
+        own_workers, own_soldiers, _ships = self.forces
+        foes = self.enemies[0] | self.enemies[1]
+        for group in (foes, own_soldiers, own_soldiers & idle, own_workers & idle):
+            nearest = np.where(group[:, None], apart, NOBODY_SEEN).min(axis=-1)
+            parts.append(nearest[..., None])
         return np.concatenate(parts, axis=-1).astype(np.float32)
 
     def summary(self) -> Floats:
@@ -344,7 +351,7 @@ def _one_hot(values: Numbers, count: int) -> Floats:
 def _full(rows: Numbers) -> Floats:
     """Hit points at the beginning."""
     table = np.array(HIT_POINTS_OF, np.float32)
-    return table[np.clip(rows[:, :, KIND], 0, KINDS - 1)]
+    return np.asarray(table[np.clip(rows[:, :, KIND], 0, KINDS - 1)])
 
 
 def _mean(places: Floats, group: npt.NDArray[np.bool_], otherwise: Floats) -> Floats:

@@ -68,7 +68,11 @@ class ActLogits:
 
 
 class PolicyNetworks:
-    """Three sessions of onnxruntime."""
+    """Three sessions of onnxruntime. A process that was forked opens its own.
+
+    Attributes:
+        delay: ticks, of which a second has 20, by which what they are given was late in training.
+    """
 
     def __init__(self, sessions: dict[str, Any], delay: int) -> None:
         self._sessions = sessions

@@ -3,12 +3,12 @@
     player = PolicyPlayer(PolicyNetworks.load("policies"))
     action = player.act(entities, status)[0]
 
-The strategist is asked in every 20th tick, the tactician in every fourth, the executor in all.
+The strategist is asked in every 20th tick, the tactician in every fourth, the executor in all. What
+is known may be older than the tick: policies are trained for `PolicyNetworks.delay` ticks of that.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,6 @@ class PolicyPlayer:
         """
         self._networks = networks
         self._random = np.random.default_rng(seed)
-        self._seen: deque[tuple[Numbers, Numbers]] = deque(maxlen=networks.delay + 1)
         self._deeds = Deeds.none(games)
         self._tick = 0
         self.goals = np.zeros(games, np.int64)
@@ -85,19 +84,15 @@ class PolicyPlayer:
         """
         count = len(self.goals)
         entities, status = _as_games(entities, status, count)
-        self._seen.append((entities, status))
-        seen_entities, seen_status = self._seen[0]
         played = np.arange(count) if running is None else np.asarray(running)
         # All games draw, also those that have ended: what one does depends on no other.
         draws = self._random.random((2, count))
         actions = np.zeros((count, ACTION_SIZE), np.int32)
         actions[:, ENTITY] = NO_TARGET
-        sighted = (seen_entities[played, :, 0] >= 0).any(axis=1)
+        sighted = (entities[played, :, 0] >= 0).any(axis=1)
         played = played[sighted]
         if len(played):
-            features = features_of(
-                seen_entities[played], seen_status[played], self._deeds.rows(played)
-            )
+            features = features_of(entities[played], status[played], self._deeds.rows(played))
             actions[played] = self._decide(features, played, draws[:, played])
         self._deeds = self._deeds.after(actions)
         self._tick += 1

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pipeline.play.demonstrations import Demonstration
 from pipeline.play.policies.checkpoints import PolicyCheckpointError, prune, read_checkpoint
-from pipeline.play.policies.cloning import CloneError, clone
+from pipeline.play.policies.cloning import ClonedPolicies, CloneError, clone
 from pipeline.play.policies.examples import strategist_examples
 from pipeline.play.policies.settings import PRESETS, CloneSettings
 from pipeline.play.policies.training import Lesson, network_of, rate_at, train_policy
@@ -107,6 +107,7 @@ def test_three_policies_are_cloned(
     drawn = ElementTree.parse(tmp_path / "curves.svg").getroot()
     assert "held-out sessions" in "".join(drawn.itertext())
     files = {role: (tmp_path / f"{role}.onnx").read_bytes() for role in cloned.policies}
+    assert ClonedPolicies.read(tmp_path) == cloned
     # Once more, in whatever order: nothing is left to do, and the same comes out.
     assert clone(little[::-1], tiny, tmp_path) == cloned
     for role, content in files.items():
@@ -119,6 +120,14 @@ def test_a_folder_that_is_a_file_is_said(
     (tmp_path / "file").touch()
     with pytest.raises(CloneError, match="file"):
         clone(little, tiny, tmp_path / "file")
+
+
+def test_a_folder_that_says_nothing_is_refused(tmp_path: Path) -> None:
+    for content in (None, "[]", '{"minutes": 3}'):
+        if content is not None:
+            (tmp_path / "clone.json").write_text(content)
+        with pytest.raises(CloneError, match="cannot be read"):
+            ClonedPolicies.read(tmp_path)
 
 
 def test_rates_rise_and_fall() -> None:

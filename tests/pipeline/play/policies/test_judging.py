@@ -15,6 +15,7 @@ from pipeline.play.policies.cloning import clone
 from pipeline.play.policies.judging import (
     POLICIES,
     JudgingError,
+    PolicyTable,
     evaluate,
     play_policies,
     play_scripted,
@@ -72,6 +73,20 @@ def test_policies_play_as_they_answer() -> None:
         living = (own["present"] == 1) & (own["kind"] != Kind.KEEP)
         assert played.survival[number] == living.sum() / 8
         assert played.seconds[number] == games.clocks["tick"][0] / 20
+
+
+def test_policies_are_judged_with_the_delay_that_they_learned_with() -> None:
+    networks, seen = Stubborn(Act.NOTHING), []
+    networks.delay, asked = 3, networks.acts
+
+    def watched(features: Any, goals: Any, targets: Any) -> ActLogits:
+        seen.append(round(float(features.status[0, :18].sum()) * 200))
+        return asked(features, goals, targets)
+
+    networks.acts = watched
+    table = PolicyTable.start(networks, "random", [1], np.zeros(1, int))
+    assert all(table.step() for _tick in range(8))
+    assert seen == [0, 0, 0, 0, 1, 2, 3, 4]
 
 
 def test_scripted_players_do_as_in_their_matches() -> None:

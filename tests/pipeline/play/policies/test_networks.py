@@ -17,7 +17,7 @@ from detector_runtime.policies.player import PolicyPlayer, actions_of
 from pipeline.play.demonstrations import Demonstration
 from pipeline.play.policies.examples import Examples, executor_examples
 from pipeline.play.policies.losses import loss_of
-from pipeline.play.policies.networks import Batch, build_network
+from pipeline.play.policies.networks import NetworkInput, build_network
 from pipeline.play.policies.onnx_files import PolicyExportError, export_policy, onnx_file
 from pipeline.play.policies.settings import CloneSettings
 from pipeline.play.simulator.rules import Act
@@ -80,7 +80,7 @@ def test_the_runtime_answers_as_torch_does(
     if role == "executor":
         entities, status = with_target(features, status, targets)
     with torch.no_grad():
-        expected = Batch.of((entities, features.places, features.known, status)).ask(network)
+        expected = NetworkInput.of((entities, features.places, features.known, status)).ask(network)
     for ours, theirs in zip(expected, found, strict=True):
         np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-3)
 
@@ -149,26 +149,6 @@ def test_a_player_plays_one_game_as_among_others(moments: Examples, folder: Path
         assert (few[[0, 1, 2, 3], 0] == Act.NOTHING).all()
     alone = PolicyPlayer(networks).act(moments.entities[0], moments.status[0])
     assert alone.shape == (1, 5)
-
-
-def test_a_delay_is_kept_in_play(moments: Examples, tmp_path: Path, tiny: CloneSettings) -> None:
-    for role in ROLES:
-        export_policy(build_network(role, tiny), 3, tmp_path)
-    networks = PolicyNetworks.load(tmp_path)
-    assert networks.delay == 3
-    seen: list[int] = []
-    asked = networks.acts
-
-    def watched(features, goals, targets):
-        seen.append(round(float(features.status[0, :18].sum()) * 200))
-        return asked(features, goals, targets)
-
-    networks.acts = watched
-    player, status = PolicyPlayer(networks), moments.status[0].copy()
-    for tick in range(8):
-        status[0] = tick
-        player.act(moments.entities[0], status.copy())
-    assert seen == [0, 0, 0, 0, 1, 2, 3, 4]
 
 
 def test_files_that_are_no_policies_are_refused(folder: Path, tiny: CloneSettings) -> None:

@@ -10,10 +10,9 @@ from detector_runtime.policies.networks import PolicyNetworks
 
 from assets.operations.played_game import check_sheet, spread, write_sheet
 from pipeline.errors import OutpostError
-from pipeline.files import read_json
 from pipeline.play.demonstrations import Demonstration, demonstrate
 from pipeline.play.policies.cloning import ClonedPolicies, clone
-from pipeline.play.policies.judging import Judgement, PolicyTable, evaluate
+from pipeline.play.policies.judging import PolicyJudgement, PolicyTable, evaluate
 from pipeline.play.policies.settings import PRESETS, CloneSettings, Preset
 from pipeline.play.simulator.games import Games
 from pipeline.play.simulator.rules import MAX_TICKS, TICKS_A_SECOND
@@ -26,7 +25,7 @@ MOST_GAMES = 2000
 
 
 class ClonedPoliciesError(OutpostError):
-    """Policies that cannot be made or read."""
+    """Policies that cannot be made so."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class JudgedPolicies:
         sheet: JPEG of frames of one game, as the policies saw them.
     """
 
-    judgement: Judgement
+    judgement: PolicyJudgement
     cloned: ClonedPolicies
     sheet: Path
 
@@ -107,12 +106,12 @@ def judge_policies(folder: Path, play: Play, sheet: Path) -> JudgedPolicies:
 
     Raises:
         ModelLoadError: the folder holds no policies, or others than this runtime plays.
-        ClonedPoliciesError: it does not say how they were made.
+        CloneError: it does not say how they were made.
         GameError, JudgingError: as `judging.evaluate`.
         PlayedGameError: the sheet cannot be written.
     """
     networks = PolicyNetworks.load(folder)
-    cloned = read_json(folder / "clone.json", ClonedPolicies, _damaged)
+    cloned = ClonedPolicies.read(folder)
     check_sheet(sheet)
     beside = tuple(dict.fromkeys((play.player, "random")))
     judgement = evaluate(
@@ -133,9 +132,3 @@ def _moments(networks: PolicyNetworks, play: Play) -> list[Games]:
         if not goes_on:
             break
     return moments
-
-
-def _damaged(file: Path, error: Exception) -> ClonedPoliciesError:
-    return ClonedPoliciesError(
-        f"{file} cannot be read: {error}", "Clone the policies again: outpost play clone."
-    )
