@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from assets.cli.app import app
-from assets.operations import corrected_policies
+from assets.operations.playing import corrected_policies
 from pipeline.play.corrections.correcting import CorrectedPolicies
 
 DONE = {
@@ -29,7 +29,7 @@ DONE = {
     "wins_before": 40,
     "wins_after": 44,
     "return_lead": {"mean": 0.25, "interval": {"low": -0.5, "high": 1}},
-    "history": [{"step": 400, "loss": 0.1, "mended": 1, "divergence": 0.01, "kept": 0.987}],
+    "history": [{"step": 400, "loss": 0.1, "learned": 1, "divergence": 0.01, "kept": 0.987}],
     "seconds": 12,
 }  # fmt: skip
 
@@ -54,7 +54,7 @@ def test_it_says_what_was_learned_and_what_came_of_it(monkeypatch, tmp_path):
         "won: 40 before, 44 after",
         "return: +0.25 (-0.50 to +1.00), in the same games",
         "as before in 98.7% of other moments; fine-tuned in 12 seconds",
-        "corrections.svg",
+        "corrected.svg",
     ):
         assert text in told
     done = outpost(str(tmp_path), "--lines", "a.jsonl", "--lines", "b.jsonl", "--json")

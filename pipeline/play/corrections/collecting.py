@@ -40,14 +40,13 @@ class WatchedPlayer(PolicyPlayer):
         asked, deeds = self._tick % STRATEGIST_TICKS == 0, self._deeds
         actions = super().act(entities, status, running)
         if asked:
-            seen, seen_status = self._seen[0]
             played = np.arange(len(self.goals)) if running is None else np.asarray(running)
-            played = played[(seen[played, :, 0] >= 0).any(axis=1)]
+            played = played[(entities[played, :, 0] >= 0).any(axis=1)]
             count = len(played)
             self.moments.append(
                 Examples(
-                    seen[played].astype(np.int16),
-                    seen_status[played].astype(np.int32),
+                    entities[played].astype(np.int16),
+                    status[played].astype(np.int32),
                     deeds.rows(played),
                     self.goals[played].astype(np.int8),
                     np.full(count, UNLABELLED, np.int16),

@@ -1,7 +1,7 @@
 """From a folder of policies to another, with a strategist that has learned from corrections.
 
 The new folder holds what cloning writes (`policies.cloning`; of checkpoints, the strategist's
-alone), and `corrections.json`, `corrections.svg`. The old one stays as it is.
+alone), and `corrected.json`, `corrected.svg`. The old one stays as it is.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from pipeline.progress import Progress, Report, silent
 from pipeline.training.curves import COLOURS, Curve, CurvePanel, draw_panels
 
 CLONE_FILE = "clone.json"
-REPORT_FILE, IMAGE_FILE = "corrections.json", "corrections.svg"
+REPORT_FILE, IMAGE_FILE = "corrected.json", "corrected.svg"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class CorrectedPlay:
         return range(self.seed, self.seed + half), range(self.seed + half, self.seed + 2 * half)
 
 
-class MendedMistake(Record):
+class MistakeCount(Record):
     """One goal chosen in place of another, in situations like those of the lines."""
 
     action: GoalName
@@ -89,7 +89,7 @@ class MendedMistake(Record):
 
 
 class CorrectedPolicies(Record):
-    """What came of correcting: `corrections.json`."""
+    """What came of correcting: `corrected.json`."""
 
     settings: FineTuneSettings
     lines: SortedLines
@@ -97,7 +97,7 @@ class CorrectedPolicies(Record):
     games: int = Field(description="That each policy played to be compared.")
     decisions_before: int = Field(description="Goals that the old policy chose in them.")
     decisions_after: int
-    mistakes: tuple[MendedMistake, ...]
+    mistakes: tuple[MistakeCount, ...]
     wins_before: int
     wins_after: int
     return_lead: Mean = Field(description="The new policy's return less the old one's, by game.")
@@ -200,7 +200,7 @@ def curves_of_corrections(corrected: CorrectedPolicies) -> str:
         Curve("from old policy", COLOURS[1], tuple(one.divergence for one in history)),
     )
     shares = (
-        Curve("mended", COLOURS[2], tuple(one.mended for one in history)),
+        Curve("learned", COLOURS[2], tuple(one.learned for one in history)),
         Curve("kept elsewhere", COLOURS[3], tuple(one.kept for one in history)),
     )
     panels = (CurvePanel("loss", losses), CurvePanel("share of moments", shares, ceiling=1.0))
@@ -261,7 +261,7 @@ def _alike(moments: Examples) -> list[Alike]:
 
 def _mistakes(
     chosen: Sorted, before: WatchedGames, after: WatchedGames
-) -> tuple[MendedMistake, ...]:
+) -> tuple[MistakeCount, ...]:
     lines = chosen.corrections
     keys = _alike(moments_of([one.state for one in lines], [one.action for one in lines]))
     right = {like: one.correction for like, one in zip(keys, lines, strict=True)}
@@ -271,7 +271,7 @@ def _mistakes(
         for games in (before, after)
     ]
     return tuple(
-        MendedMistake(
+        MistakeCount(
             action=action,
             correction=correction,
             lines=count,

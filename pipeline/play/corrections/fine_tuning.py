@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy, kl_div
 
 from pipeline.manifests import Record
 from pipeline.play.policies.examples import Examples
-from pipeline.play.policies.networks import Batch, EntityTransformer
+from pipeline.play.policies.networks import EntityTransformer, NetworkInput
 from pipeline.play.policies.training import LONGEST_STEP, MEASURED_AT_ONCE, OnStep, rate_at
 
 MEASUREMENTS = 20
@@ -34,7 +34,7 @@ class FineTuneSettings(Record):
     learning_rate: float = Field(1e-3, gt=0, le=1)
     warm_up: float = Field(0.05, ge=0, le=1, description="Share of steps in which the rate rises.")
     label_smoothing: float = Field(0.05, ge=0, lt=1)
-    kl_weight: float = Field(3.0, ge=0, description="Of staying as it was, beside corrections.")
+    kl_weight: float = Field(1.0, ge=0, description="Of staying as it was, beside corrections.")
     weight_decay: float = Field(0.01, ge=0)
     least_confidence: float = Field(0.5, ge=0, le=1, description="Lines below it are left out.")
     seed: int = Field(0, ge=0, lt=1 << 63)
@@ -45,7 +45,7 @@ class Measured(Record):
 
     step: int
     loss: float = Field(description="On corrections, without smoothing.")
-    mended: float = Field(description="Share of corrections that it answers now.")
+    learned: float = Field(description="Share of corrections that it answers now.")
     divergence: float = Field(description="Kullback-Leibler from the old policy, in nats.")
     kept: float = Field(description="Share of other moments in which it answers as before.")
 
@@ -139,7 +139,7 @@ def _drawn(count: int, size: int, rng: np.random.Generator) -> Any:
 
 def _asked(network: EntityTransformer, moments: Examples) -> Tensor:
     told = moments.features()
-    (logits,) = Batch.of((told.entities, told.places, told.known, told.status)).ask(network)
+    (logits,) = NetworkInput.of((told.entities, told.places, told.known, told.status)).ask(network)
     return logits
 
 
@@ -164,7 +164,7 @@ def _measured(
     return Measured(
         step=step,
         loss=round(float(cross_entropy(answers, right)), 6),
-        mended=round(float((answers.argmax(dim=1) == right).double().mean()), 6),
+        learned=round(float((answers.argmax(dim=1) == right).double().mean()), 6),
         divergence=round(max(0.0, float(drift)), 6),
         kept=round(float((now.argmax(dim=1) == before.argmax(dim=1)).double().mean()), 6),
     )

@@ -171,7 +171,7 @@ def load_corrections(files: Sequence[Path]) -> list[Correction]:
             more = f"\n  and {len(bad) - MOST_REPORTED} more" if len(bad) > MOST_REPORTED else ""
             raise CorrectionsError(
                 f"{len(bad)} lines of {file} are no corrections, {len(found)} are:\n{told}{more}",
-                "Mend or remove these lines; nothing was learned, and the policies are as before.",
+                "Correct or remove these lines. Nothing was learned; the policies are as before.",
             )
         whole += found
     return whole

@@ -35,7 +35,7 @@ def correct(
     steps: Annotated[int, typer.Option(help="Of fine-tuning.", min=20, max=100_000)] = 400,
     kl_weight: Annotated[
         float, typer.Option(help="Of staying as it was elsewhere.", min=0, max=1000)
-    ] = 3.0,
+    ] = 1.0,
     least_confidence: Annotated[
         float, typer.Option(help="Lines below it are left out.", min=0, max=1)
     ] = 0.5,
@@ -47,7 +47,7 @@ def correct(
     Example: `outpost play correct policies --out policies-corrected`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.corrected_policies import correct_by_lines, correct_by_rules
+    from assets.operations.playing.corrected_policies import correct_by_lines, correct_by_rules
     from pipeline.play.corrections.correcting import CorrectedPlay
     from pipeline.play.corrections.fine_tuning import FineTuneSettings
 
@@ -64,7 +64,7 @@ def correct(
         print_json(corrected)
         return
     print_corrected(corrected)
-    plain(str(out / "corrections.svg"))
+    plain(str(out / "corrected.svg"))
 
 
 def print_corrected(corrected: CorrectedPolicies) -> None:

@@ -14,7 +14,7 @@ from detector_runtime.policies.networks import PolicyNetworks
 
 from pipeline.manifests import sha256_of
 from pipeline.play.corrections import correcting
-from pipeline.play.corrections.collecting import WatchedPlayer, correct_moments, watch_policies
+from pipeline.play.corrections.collecting import correct_moments, watch_policies
 from pipeline.play.corrections.correcting import (
     CorrectedPlay,
     CorrectedPolicies,
@@ -110,7 +110,7 @@ def test_corrections_are_learned_and_the_rest_stays(moments: Examples) -> None:
     assert len(history) == 21
     assert history[0].divergence == 0
     assert history[0].kept == 1
-    assert history[-1].mended > 0.9
+    assert history[-1].learned > 0.9
     assert history[-1].loss < history[0].loss
 
 
@@ -161,12 +161,8 @@ def test_watched_policies_play_the_same_and_are_seen_whole(cloned: Path) -> None
 def test_what_is_watched_is_as_old_as_the_policies_see(cloned: Path) -> None:
     networks = PolicyNetworks.load(cloned)
     networks.delay = 3
-    player = WatchedPlayer(networks, 1, 0)
-    entities, status = np.zeros((2, 12), np.int32), np.zeros(4, np.int32)
-    for tick in range(21):
-        status[0] = tick
-        player.act(entities.copy(), status.copy())
-    assert [one.status[0, 0] for one in player.moments] == [0, 17]
+    games = watch_policies(networks, "scripted_l1", [4])
+    assert set(games.moments.status[:, 0].tolist()) == {0, *range(17, 297, 20)}
 
 
 def test_every_moment_is_asked_about_once(moments: Examples) -> None:
@@ -191,12 +187,12 @@ def test_a_folder_of_policies_is_corrected_into_another(
     assert done.lines.lines == len(load_corrections([lines])) > 0
     assert done.games == 2
     assert sum(one.lines for one in done.mistakes) == done.lines.learned
-    report = CorrectedPolicies.model_validate_json((out / "corrections.json").read_bytes())
+    report = CorrectedPolicies.model_validate_json((out / "corrected.json").read_bytes())
     assert report == done
-    assert "mended" in (out / "corrections.svg").read_text()
+    assert "learned" in (out / "corrected.svg").read_text()
     names = {str(file.relative_to(out)) for file in out.rglob("*") if file.is_file()}
     assert names == {
-        "clone.json", "corrections.json", "corrections.svg", "executor.onnx", "strategist.onnx",
+        "clone.json", "corrected.json", "corrected.svg", "executor.onnx", "strategist.onnx",
         "strategist/best.safetensors", "tactician.onnx",
     }  # fmt: skip
     for role in ("tactician", "executor"):
