@@ -15,6 +15,7 @@ from assets.core.building import latest
 from assets.core.keys import GameKeys
 from assets.core.metadata import table
 from assets.graph.annotations import judged_frames
+from assets.graph.play.recordings import is_played, recorded_sessions
 from pipeline.errors import OutpostError
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.export.contract import check_onnx_contract
@@ -25,6 +26,8 @@ from pipeline.labels.comparing.leakage import find_leaks
 from pipeline.labels.coverage import coverage_warnings
 from pipeline.labels.formats.label_names import unknown_label_problems
 from pipeline.labels.training_set import TrainingSet
+from pipeline.play.recordings.quality import copies, quality_problems
+from pipeline.play.recordings.recorded_session import RecordedSession
 from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from resources.artifacts import Artifacts, ArtifactStore
@@ -59,6 +62,18 @@ def asset_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
         _check(pack, keys.onnx_export, OnnxExport.open, _onnx_contract),
         _check(pack, keys.onnx_export, OnnxExport.open, _parity),
         _check(pack, keys.real_evaluation, Evaluation.open, _not_worse_than_packaged, WARN),
+        *_recording_checks(pack),
+    ]
+
+
+def _recording_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
+    """Those of recorded play; nothing for games that nobody plays."""
+    if not is_played(pack):
+        return []
+    recordings = GameKeys.of(pack).recordings
+    return [
+        _check(pack, recordings, RecordedSession.open, _session_quality, WARN),
+        _check(pack, recordings, RecordedSession.open, _recorded_once, WARN),
     ]
 
 
@@ -179,4 +194,20 @@ def _not_worse_than_packaged(_case: Case, evaluation: Evaluation) -> Sequence[ob
     return [
         f"real micro-F1 {change.new:.3f} is below the {change.old:.3f} of {champion.version}, "
         f"which was packaged before: {change.explanation}"
+    ]
+
+
+def _session_quality(_case: Case, recorded: RecordedSession) -> Sequence[object]:
+    """The session is whole, long enough, without gaps, at its rates, and more than one goal's."""
+    return quality_problems(recorded.quality)
+
+
+def _recorded_once(case: Case, recorded: RecordedSession) -> Sequence[object]:
+    """No other session begins with the same events: what is learned from counts twice otherwise."""
+    found = recorded_sessions(case.context.instance, case.store, GameKeys.of(case.pack))
+    openings = {name: one.quality.opening for name, one in found.items()}
+    return [
+        f"the same was recorded as {', '.join(names)}"
+        for names in copies(openings)
+        if openings[names[0]] == recorded.quality.opening
     ]

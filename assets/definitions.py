@@ -21,6 +21,7 @@ from assets.automation.jobs import (
     retrain_job,
     weekly_retrain,
 )
+from assets.automation.recording_sensor import recording_sensors
 from assets.checks import asset_checks
 from assets.graph.annotation_batches import annotation_batch_assets
 from assets.graph.annotations import annotation_assets
@@ -32,6 +33,7 @@ from assets.graph.community.votes import vote_assets
 from assets.graph.cvat_tasks import cvat_task_assets
 from assets.graph.evaluation import evaluation_assets
 from assets.graph.game import game_assets
+from assets.graph.play.recordings import recording_assets
 from assets.graph.prelabels import prelabel_assets
 from assets.graph.release import release_assets
 from assets.graph.scenes import synthetic_assets
@@ -89,10 +91,11 @@ def build_definitions(
             *vote_assets(pack),
             *dispute_assets(pack),
             *community_model_assets(pack, publishes=publishes),
+            *recording_assets(pack),
         ],
         asset_checks=asset_checks(pack),
         jobs=[retrain, *community],
-        sensors=[export_sensor(pack), *_community_sensors(pack)],
+        sensors=[export_sensor(pack), *_community_sensors(pack), *recording_sensors(pack)],
         schedules=[
             weekly_retrain(pack, retrain),
             *(hourly_community(pack, job) for job in community),

@@ -107,6 +107,10 @@ class StateFolder:
         """Where screenshots of a game are dropped that nobody has labelled yet."""
         return self.root / "screenshots" / game
 
+    def recordings(self, game: str) -> Path:
+        """Where recorded sessions of a game that is played lie."""
+        return self.root / "recordings" / game
+
     @property
     def contributions(self) -> Path:
         """Where players' contributions lie, by game, unless they come from elsewhere."""

@@ -20,6 +20,7 @@ from doubles.exports import write_export
 from doubles.icons import write_voted_crops
 from doubles.models import export_metadata, write_detector
 from doubles.prelabels import prelabelled, write_annotation_batch
+from doubles.sessions import session_info, some_events
 from doubles.sprites import write_library
 from doubles.toy import CLASSES, SIDE, TOY, toy_sprite
 from PIL import Image
@@ -67,6 +68,9 @@ from pipeline.labels.boxes import Box
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.merge import open_batches, plan_merge
 from pipeline.labels.training_set import TrainingSet
+from pipeline.play.recordings.reader import open_session
+from pipeline.play.recordings.recorded_session import RecordedSession
+from pipeline.play.recordings.writer import SessionWriter
 from pipeline.provenance import ArtifactVersion
 from pipeline.release.bundle import Release
 from pipeline.release.community.package import CommunityPackage
@@ -131,6 +135,11 @@ def read_classifier(folder: Path) -> object:
     return model, model.epochs()
 
 
+def read_recorded(folder: Path) -> object:
+    recorded = RecordedSession.open(folder)
+    return recorded.quality, tuple(recorded.session.events())
+
+
 def read_merged(folder: Path) -> object:
     return parts_of(TrainingSet.open(folder))
 
@@ -171,6 +180,16 @@ KINDS = {
         "cvat_export",
         ("labels.json", "report.json", "source.json"),
         {"pipeline/labels/batches.py": frozenset({"labels.json", "report.json", "source.json"})},
+    ),
+    "recordings": Kind(
+        read_recorded,
+        "play/recordings",
+        ("session.mcap", "quality.json"),
+        {
+            "pipeline/play/recordings/recorded_session.py": frozenset(
+                {"session.mcap", "quality.json"}
+            )
+        },
     ),
     "annotation_batch": Kind(
         read_chosen,
@@ -380,6 +399,12 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
     source = _cvat_export(home / "cvat.zip")
     batch = ExportBatch.write(home / "export_batch", read_export(source, CLASSES), source)
     yield "export_batch", batch
+    with SessionWriter(home / "played", session_info()) as writer:
+        for time, event in some_events():
+            writer.write(time, event)
+        session = open_session(writer.finish())
+    recorded = RecordedSession.write(home / "recordings", session)
+    yield "recordings", (recorded.quality, tuple(some_events()))
     yield "annotation_batch", _chosen(home / "annotation_batch", batch.folder / "images")
     plan = plan_merge(open_batches({"b": batch.folder}), images, CLASSES, MergeRules())
     merged = TrainingSet.write(home / "training_set", plan)

@@ -21,6 +21,7 @@ from assets.cli.commands.deploy import deploy_app
 from assets.cli.commands.gpu import gpu_app
 from assets.cli.commands.lineage import audit, reproduce
 from assets.cli.commands.play import cloning, correcting
+from assets.cli.commands.play.desktop import record
 from assets.cli.commands.play.playing import play_app
 from assets.cli.commands.releases import release_app
 from assets.cli.commands.simulation import simulate
@@ -134,6 +135,7 @@ def dev(
         server.run(plain)
 
 
+app.command()(record)
 app.command()(audit)
 app.command()(reproduce)
 

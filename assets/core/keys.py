@@ -25,6 +25,13 @@ class _CommunityKey(_Key):
         return dg.AssetKey([keys.game, "community", self._name])
 
 
+class _PlayKey(_Key):
+    """The key of an asset of a game that is played."""
+
+    def __get__(self, keys: "GameKeys", _owner: type) -> dg.AssetKey:
+        return dg.AssetKey([keys.game, "play", self._name])
+
+
 @dataclass(frozen=True)
 class GameKeys:
     """The asset keys of one game: the game's name comes first, so that lineages never mix."""
@@ -60,6 +67,8 @@ class GameKeys:
     screen_classifier = _CommunityKey()
     community_model = _CommunityKey()
     published_community_model = _CommunityKey()
+
+    recordings = _PlayKey()
 
     @classmethod
     def of(cls, pack: GamePack) -> "GameKeys":
@@ -116,3 +125,8 @@ class GameKeys:
     def contributors(self) -> dg.DynamicPartitionsDefinition:
         """One partition per install that contributes."""
         return dg.DynamicPartitionsDefinition(name=f"{self.game}_contributors")
+
+    @property
+    def recorded_sessions(self) -> dg.DynamicPartitionsDefinition:
+        """One partition per recorded session of play."""
+        return dg.DynamicPartitionsDefinition(name=f"{self.game}_recorded_sessions")

@@ -4,5 +4,5 @@ Each holds factories that build a game's assets from its pack. What they have in
 what is found out about them is `checks`.
 
 Read `game`, `scenes`, `annotations`, `cvat_tasks`, `training`, `evaluation`, `release`, as the
-graph runs; `community` is a graph of its own.
+graph runs; `community` and `play` are graphs of their own.
 """

@@ -1,5 +1,8 @@
-"""Playing the built-in game: what learns from play.
+"""What the commands of `outpost play`, and `outpost record`, carry out.
 
-Read `cloned_policies`, then `corrected_policies`. Games between scripted players are in
-`assets.operations.played_game`; how a game goes does not belong here.
+Read `recorded_sessions` (sessions that are recorded, finished, played again, judged and exported)
+`recorded_desktop` (sessions of other games, on a desktop), `cloned_policies` (what learns from
+play) and `corrected_policies`. Games between scripted players are in
+`assets.operations.played_game`; how a game goes and what a session holds does not belong here: that
+is `pipeline.play`.
 """

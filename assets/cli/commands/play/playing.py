@@ -7,9 +7,16 @@ from typing import Annotated
 
 import typer
 
+from assets.cli.commands.play.sessions import export, quality, record, recover, replay
 from assets.cli.output import Json, errors, explained, plain, print_json
 
 play_app = typer.Typer(no_args_is_help=True, help="Play the built-in game, or watch it played.")
+
+play_app.command()(record)
+play_app.command()(replay)
+play_app.command()(recover)
+play_app.command()(quality)
+play_app.command()(export)
 
 
 @play_app.callback()

@@ -232,6 +232,11 @@ class EntityTracker:
     def __len__(self) -> int:
         return len(self._tracks)
 
+    @property
+    def camera(self) -> Shift:
+        """Where the screen's upper left corner is in the world of the tracks, in pixels."""
+        return float(self._camera[0]), float(self._camera[1])
+
     def for_classes(self, class_names: Sequence[str]) -> EntityTracker:
         """One without tracks for another list of classes; ids go on counting."""
         other = EntityTracker(class_names, self.settings)

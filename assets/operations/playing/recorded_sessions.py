@@ -1,0 +1,204 @@
+"""`outpost play record`, `replay`, `recover`, `quality` and `export`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.errors import OutpostError
+from pipeline.play.recordings.events import GAME, RecordingError
+from pipeline.play.recordings.export import export_minari, export_parquet
+from pipeline.play.recordings.quality import (
+    SessionQuality,
+    copies,
+    quality_of,
+    quality_problems,
+)
+from pipeline.play.recordings.reader import SessionReader, open_session, session_files
+from pipeline.play.recordings.recovery import recover
+from pipeline.play.recordings.replay import Replay, end_of, replay
+from pipeline.play.recordings.simulated_play import planned_games, record_games
+from pipeline.progress import track
+from resources.defaults import Resources
+from resources.run_log import reporter
+
+
+@dataclass(frozen=True)
+class RecordedSession:
+    """A session in a few words.
+
+    Attributes:
+        seconds: of play.
+        outcome: 1 won, 0 neither, -1 lost; None where it was not played to its end.
+        damage: why the file cannot be read to its end, or None.
+    """
+
+    file: Path
+    name: str
+    seconds: float
+    outcome: int | None
+    damage: str | None
+
+    @classmethod
+    def of(cls, session: SessionReader) -> RecordedSession:
+        """What there is to say of a session."""
+        outcome, damage = end_of(session), session.damage
+        return cls(session.file, session.info.name, session.seconds, outcome, damage)
+
+
+@dataclass(frozen=True)
+class ReplayedSession:
+    """What became of one file."""
+
+    file: Path
+    replay: Replay | None
+    damage: str | None
+    problem: str | None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it could be read to its end and every state was the recorded one."""
+        return self.damage is None and self.replay is not None and self.replay.is_equal
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What became of the part of an interrupted recording: finished, or why not."""
+
+    part: Path
+    session: RecordedSession | None
+    problem: str | None
+
+
+def record_sessions(
+    resources: Resources, player: str, opponent: str, games: int, seed: int, out: Path | None
+) -> list[RecordedSession]:
+    """Let scripted players play, and write a session of each game.
+
+    Args:
+        out: folder to write; that of the state folder if left out, from which assets are made.
+
+    Raises:
+        GameError, RecordingError: as of `record_games`.
+    """
+    folder = resources.state.recordings(GAME) if out is None else out
+    planned = planned_games(player, opponent, range(seed, seed + games))
+    files = record_games(folder, planned, reporter())
+    return [RecordedSession.of(open_session(file)) for file in files]
+
+
+def replay_sessions(resources: Resources, place: Path | None) -> list[ReplayedSession]:
+    """Play a session, or all of a folder, again and compare every state.
+
+    Args:
+        place: those of the state folder if left out.
+
+    Raises:
+        RecordingError: there is none.
+    """
+    files = _sessions_of(resources, place)
+    return [_replayed(file) for file in track(files, len(files), "play again", reporter())]
+
+
+def recover_sessions(resources: Resources, place: Path | None) -> list[Recovery]:
+    """Finish the part of an interrupted recording, or all parts of a folder.
+
+    Args:
+        place: the folder of the state folder if left out.
+
+    Returns:
+        One for each part; none where no recording was interrupted.
+    """
+    folder = resources.state.recordings(GAME) if place is None else place
+    parts = [folder] if folder.is_file() else session_files(folder, unfinished=True)
+    return [_recovered(part) for part in parts]
+
+
+@dataclass(frozen=True)
+class JudgedSession:
+    """What one session is like.
+
+    Attributes:
+        quality: None where the file is no session.
+        problems: what is wrong with it, in words; nothing for a good one.
+    """
+
+    file: Path
+    quality: SessionQuality | None
+    problems: tuple[str, ...]
+
+
+def judge_sessions(resources: Resources, place: Path | None) -> list[JudgedSession]:
+    """Measure a session, or all of a folder, and say what is wrong, copies of each other too.
+
+    Args:
+        place: those of the state folder if left out.
+
+    Raises:
+        RecordingError: there is none.
+    """
+    files = _sessions_of(resources, place)
+    judged = [_judged(file) for file in track(files, len(files), "look at sessions", reporter())]
+    openings = {one.file.name: one.quality.opening for one in judged if one.quality is not None}
+    twins = {name: names for names in copies(openings) for name in names}
+    return [
+        replace(one, problems=(*one.problems, f"copies: {', '.join(twins[one.file.name])}"))
+        if one.file.name in twins
+        else one
+        for one in judged
+    ]
+
+
+def export_sessions(resources: Resources, place: Path | None, form: str, out: Path) -> list[Path]:
+    """Write a session, or all of a folder, for other programs.
+
+    Args:
+        place: those of the state folder if left out.
+        form: parquet or minari.
+        out: of Minari the data set itself, of Parquet a folder with one for each session.
+
+    Returns:
+        What was written.
+
+    Raises:
+        RecordingError: there is none, one cannot be read, or nothing can be written there.
+    """
+    sessions = [open_session(file) for file in _sessions_of(resources, place)]
+    if form == "parquet":
+        return export_parquet(sessions, out, reporter())
+    return [export_minari(sessions, out, reporter())]
+
+
+def _judged(file: Path) -> JudgedSession:
+    try:
+        quality = quality_of(open_session(file))
+    except RecordingError as error:
+        return JudgedSession(file, None, (error.problem,))
+    return JudgedSession(file, quality, tuple(quality_problems(quality)))
+
+
+def _replayed(file: Path) -> ReplayedSession:
+    try:
+        session = open_session(file)
+        return ReplayedSession(file, replay(session), session.damage, None)
+    except OutpostError as error:
+        return ReplayedSession(file, None, None, error.problem)
+
+
+def _recovered(part: Path) -> Recovery:
+    try:
+        return Recovery(part, RecordedSession.of(recover(part)), None)
+    except OutpostError as error:
+        return Recovery(part, None, str(error))
+
+
+def _sessions_of(resources: Resources, place: Path | None) -> list[Path]:
+    """The file that is named, or those of a folder."""
+    folder = resources.state.recordings(GAME) if place is None else place
+    files = [folder] if folder.is_file() else session_files(folder)
+    if not files:
+        raise RecordingError(
+            f"There are no sessions in {folder}.",
+            "Record some with `outpost play record`, or name another folder.",
+        )
+    return files
