@@ -20,7 +20,7 @@ from assets.cli.commands.cvat import cvat_app
 from assets.cli.commands.deploy import deploy_app
 from assets.cli.commands.gpu import gpu_app
 from assets.cli.commands.lineage import audit, reproduce
-from assets.cli.commands.play import cloning, shadowing
+from assets.cli.commands.play import cloning, correcting, shadowing
 from assets.cli.commands.play.desktop import record
 from assets.cli.commands.play.playing import play_app
 from assets.cli.commands.releases import release_app
@@ -60,6 +60,7 @@ app.add_typer(play_app, name="play")
 play_app.command()(cloning.clone)
 play_app.command()(cloning.evaluate)
 play_app.command()(shadowing.shadow)
+play_app.command()(correcting.correct)
 community_app.command()(simulate)
 
 

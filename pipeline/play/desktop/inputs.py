@@ -124,6 +124,9 @@ class InputRecord:
         yield from self._pending_move(area)
         x, y = _within(given.x - area.left, given.y - area.top, area)
         if given.kind == "press" and given.button is not None:
+            if given.button in self._held_buttons:
+                # Its release was missed.
+                yield self._release(given.time, given.button, self._held_buttons[given.button])
             self._held_buttons[given.button] = (x, y)
         aim = look.aim(x, y) if look is not None and given.kind != "scroll" else None
         notches = min(max(given.notches, -MOST_NOTCHES), MOST_NOTCHES)
@@ -149,9 +152,8 @@ class InputRecord:
         """Let go of what is held, as when the focus goes or the session ends."""
         for key in self._held_keys:
             yield self._key_event(now, key, "release")
-        for button, (x, y) in self._held_buttons.items():
-            event = MouseEvent(actor=PERSON, kind="release", button=button, x=x, y=y)
-            yield self._timed(now, event)
+        for button, place in self._held_buttons.items():
+            yield self._release(now, button, place)
         self._held_keys.clear()
         self._held_buttons.clear()
         self._moved = None
@@ -162,6 +164,10 @@ class InputRecord:
             self._last_move = moved.time
             x, y = _within(moved.x - area.left, moved.y - area.top, area)
             yield self._timed(moved.time, MouseEvent(actor=PERSON, kind="move", x=x, y=y))
+
+    def _release(self, time: int, button: Button, place: tuple[int, int]) -> TimedEvent:
+        x, y = place
+        return self._timed(time, MouseEvent(actor=PERSON, kind="release", button=button, x=x, y=y))
 
     def _key_event(self, time: int, key: str, kind: Literal["press", "release"]) -> TimedEvent:
         return self._timed(time, KeyEvent(actor=PERSON, kind=kind, key=key))

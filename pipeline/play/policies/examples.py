@@ -105,7 +105,7 @@ def strategist_examples(demonstrations: Sequence[Demonstration], delay: int) -> 
         stated = shown.goals[every] != UNSTATED
         return np.asarray(every[stated])
 
-    return _joined([_moments(shown, ticks(shown), delay) for shown in demonstrations], "strategist")
+    return joined([_moments(shown, ticks(shown), delay) for shown in demonstrations], "strategist")
 
 
 def tactician_examples(demonstrations: Sequence[Demonstration], delay: int) -> Examples:
@@ -114,7 +114,7 @@ def tactician_examples(demonstrations: Sequence[Demonstration], delay: int) -> E
         _moments(shown, np.arange(0, len(shown), TACTICIAN_TICKS), delay)
         for shown in demonstrations
     ]
-    return _joined([part.rows(_is_pointed(part, part.targets)) for part in parts], "tactician")
+    return joined([part.rows(_is_pointed(part, part.targets)) for part in parts], "tactician")
 
 
 def executor_examples(
@@ -124,7 +124,7 @@ def executor_examples(
 
     A click on an entity that the player could not know of is left out.
     """
-    acting = _joined([_acting(shown, delay) for shown in demonstrations], "executor")
+    acting = joined([_acting(shown, delay) for shown in demonstrations], "executor")
     idle = np.concatenate([shown.actions[:, 0] == Act.NOTHING for shown in demonstrations])
     waits = np.flatnonzero(idle)
     count = min(len(waits), max(1, round(others_per_act * len(acting))))
@@ -135,7 +135,7 @@ def executor_examples(
     for shown, end in zip(demonstrations, ends.tolist(), strict=True):
         begin = end - len(shown)
         parts.append(_moments(shown, chosen[(chosen >= begin) & (chosen < end)] - begin, delay))
-    whole = _joined(parts, "executor")
+    whole = joined(parts, "executor")
     return replace(whole, idle_share=count / len(waits) if len(waits) else 1.0)
 
 
@@ -205,7 +205,12 @@ def _is_pointed(moments: Examples, slots: npt.NDArray[Any]) -> npt.NDArray[np.bo
     return np.asarray((slots == NOTHING) | ((slots >= 0) & present.any(axis=1)))
 
 
-def _joined(parts: Sequence[Examples], role: Role) -> Examples:
+def joined(parts: Sequence[Examples], role: Role) -> Examples:
+    """Several as one.
+
+    Raises:
+        ExamplesError: there are none.
+    """
     if not sum(len(part) for part in parts):
         raise ExamplesError(
             f"The sessions show nothing that a {role} can learn.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -142,15 +142,29 @@ def evaluate(
 
 
 def play_policies(
-    networks: PolicyNetworks, opponent: str, seeds: Sequence[int], report: Report = silent
+    networks: PolicyNetworks,
+    opponent: str,
+    seeds: Sequence[int],
+    report: Report = silent,
+    player: PolicyPlayer | None = None,
 ) -> PlayedGames:
-    """Games of policies, two for each seed: one from each side."""
+    """Games of policies, two for each seed: one from each side.
+
+    Args:
+        player: a fresh one of twice as many games as seeds, in place of one of the networks.
+    """
     both, sides = _both_sides(seeds)
     table = PolicyTable.start(networks, opponent, both, sides)
+    table = table if player is None else replace(table, policies=player)
     for _tick in _ticks(POLICIES, report):
         if not table.step():
             break
     return _played(table.games, sides)
+
+
+def lead_of(own: PlayedGames, theirs: PlayedGames) -> Mean:
+    """By how much returns are higher than those of somebody else in the same games."""
+    return _mean(own.returns - theirs.returns, _replicates(len(own.returns)))
 
 
 def play_scripted(

@@ -119,4 +119,7 @@ def print_targets(cloned: ClonedPolicies) -> None:
     plain(f"On {len(cloned.held_out_sessions)} sessions that they have not learned from:")
     for role, measure, text, sign, target in TARGETS:
         value = next(one for name, one in cloned.policies.items() if name == role).measures
-        plain(f"  {text}: {value[measure]:.1%} (should be {sign} {target:.0%})")
+        if measure in value:
+            plain(f"  {text}: {value[measure]:.1%} (should be {sign} {target:.0%})")
+        else:
+            plain(f"  {text}: not measured since it was corrected")

@@ -120,6 +120,13 @@ def test_a_move_waits_until_it_is_due_and_not_longer():
     assert list(record.due_move(40 * 10**6, AREA)) == []
 
 
+def test_a_button_whose_release_was_missed_is_released_before_it_is_pressed_again():
+    record = InputRecord(0, None)
+    clicks = [PointerInput(n, "press", 100 + n, 60, "left", focused=True) for n in range(2)]
+    events = [event for one in clicks for _time, event in record.pointer(one, AREA, None)]
+    assert [(event.kind, event.x) for event in events] == [("press", 0), ("release", 0), ("press", 1)]
+
+
 def test_a_key_that_repeats_itself_is_one_press():
     record = InputRecord(0, None)
     given_ = [KeyInput(n, "a", True, True) for n in range(5)] + [KeyInput(9, "a", False, False)]
