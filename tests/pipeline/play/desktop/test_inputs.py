@@ -124,7 +124,11 @@ def test_a_button_whose_release_was_missed_is_released_before_it_is_pressed_agai
     record = InputRecord(0, None)
     clicks = [PointerInput(n, "press", 100 + n, 60, "left", focused=True) for n in range(2)]
     events = [event for one in clicks for _time, event in record.pointer(one, AREA, None)]
-    assert [(event.kind, event.x) for event in events] == [("press", 0), ("release", 0), ("press", 1)]
+    assert [(event.kind, event.x) for event in events] == [
+        ("press", 0),
+        ("release", 0),
+        ("press", 1),
+    ]
 
 
 def test_a_key_that_repeats_itself_is_one_press():
