@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -97,3 +98,29 @@ def test_bad_input_is_explained_and_leaves_nothing(tmp_path, monkeypatch, argume
     assert says in " ".join(done.stderr.split())
     assert "What to do:" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_recorded_sessions_teach_what_the_games_do(tmp_path):
+    done = outpost("play", "record", "random", "random", "--games", "2", "--out", str(tmp_path))
+    assert done.exit_code == 0
+    recorded = cloned_policies.recorded_demonstrations(tmp_path)
+    played = cloned_policies.sessions_of(cloned_policies.Play("random", "random", 2, 0))
+    assert len(recorded) == 2
+    for one, other in zip(recorded, played, strict=True):
+        for field in ("entities", "status", "actions", "goals", "targets", "scores"):
+            np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
+
+
+def test_copies_and_too_few_sessions_are_refused(tmp_path):
+    assert outpost("play", "record", "random", "random", "--out", str(tmp_path)).exit_code == 0
+    policies = tmp_path / "policies"
+    arguments = ("play", "clone", "--recordings", str(tmp_path), "--out", str(policies))
+    few = outpost(*arguments)
+    assert few.exit_code == 1
+    assert "1 sessions, from which policies cannot learn" in few.stderr
+    (file,) = tmp_path.glob("*.mcap")
+    (tmp_path / "again.mcap").write_bytes(file.read_bytes())
+    twice = outpost(*arguments)
+    assert twice.exit_code == 1
+    assert "copies of each other: again.mcap" in twice.stderr
+    assert not policies.exists()

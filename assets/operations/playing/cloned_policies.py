@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from pipeline.play.demonstrations import Demonstration, demonstrate
 from pipeline.play.policies.cloning import ClonedPolicies, clone
 from pipeline.play.policies.judging import PolicyJudgement, PolicyTable, evaluate
 from pipeline.play.policies.settings import PRESETS, CloneSettings, Preset
+from pipeline.play.recordings.quality import copies, quality_of
+from pipeline.play.recordings.reader import open_session, session_files
+from pipeline.play.recordings.replay import demonstration_of
 from pipeline.play.simulator.games import Games
 from pipeline.play.simulator.rules import MAX_TICKS, TICKS_A_SECOND
 from pipeline.progress import track
@@ -72,19 +76,58 @@ def settings_of(preset: str, delay: int, seed: int) -> CloneSettings:
     return CloneSettings.model_validate(changed)
 
 
-def clone_policies(play: Play, settings: CloneSettings, folder: Path) -> ClonedPolicies:
+def clone_policies(
+    sessions: Sequence[Demonstration], settings: CloneSettings, folder: Path
+) -> ClonedPolicies:
     """Clone three policies into a folder, or go on where that was interrupted.
+
+    Args:
+        sessions: of `sessions_of` or `recorded_demonstrations`.
+
+    Raises:
+        ExamplesError, PolicyCheckpointError, CloneError: as `cloning.clone`.
+    """
+    return clone(sessions, settings, folder, reporter())
+
+
+def recorded_demonstrations(place: Path) -> list[Demonstration]:
+    """Recorded sessions to learn from, in the order of their names.
+
+    Args:
+        place: a folder of them.
+
+    Raises:
+        ClonedPoliciesError: too few or too many, or one of them is a copy of another: half of the
+            pair held out would be no test.
+        RecordingError: one cannot be read, or is of another game.
+    """
+    files = session_files(place)
+    if not 2 <= len(files) <= MOST_GAMES:
+        raise ClonedPoliciesError(
+            f"{place} holds {len(files)} sessions, from which policies cannot learn.",
+            f"Record 2 to {MOST_GAMES} with `outpost play record`, or name another folder.",
+        )
+    openings: dict[str, str] = {}
+    shown: list[Demonstration] = []
+    for file in track(files, len(files), "read the sessions", reporter()):
+        session = open_session(file)
+        openings[file.name] = quality_of(session).opening
+        shown.append(demonstration_of(session))
+    if twins := copies(openings):
+        raise ClonedPoliciesError(
+            f"These sessions are copies of each other: {', '.join(twins[0])}.",
+            "Keep one of them in the folder.",
+        )
+    return shown
+
+
+def sessions_of(play: Play) -> list[Demonstration]:
+    """Games of a scripted player to learn from.
 
     Raises:
         ClonedPoliciesError: too few games, or too many.
         GameError: there is no such player.
-        ExamplesError, PolicyCheckpointError, CloneError: as `cloning.clone`.
     """
-    return clone(sessions_of(play), settings, folder, reporter())
-
-
-def sessions_of(play: Play) -> list[Demonstration]:
-    """The sessions to learn from."""
     if not 2 <= play.games <= MOST_GAMES:
         raise ClonedPoliciesError(
             f"{play.games} games cannot be learned from.", f"Choose 2 to {MOST_GAMES}."

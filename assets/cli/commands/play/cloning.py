@@ -29,6 +29,10 @@ def clone(
     player: Annotated[str, typer.Option(help="Whom to learn from.")] = "scripted_l5",
     opponent: Annotated[str, typer.Option(help=OPPONENT)] = "scripted_l3",
     games: Annotated[int, typer.Option(help="Games to learn from.")] = 100,
+    recordings: Annotated[
+        Path | None,
+        typer.Option(help="Folder of recorded sessions to learn from in place of such games."),
+    ] = None,
     preset: Annotated[
         str, typer.Option(help="How long to train: brief, quick, small, standard or large.")
     ] = "brief",
@@ -41,16 +45,28 @@ def clone(
     seed: Annotated[int, typer.Option(help="Of the games and of the training.", min=0)] = 1000,
     as_json: Json = False,
 ) -> None:
-    """Clone three policies from games of a scripted player; goes on where it was interrupted.
+    """Clone three policies from games of a scripted player, or from recorded sessions.
+
+    It goes on where it was interrupted.
 
     Example: `outpost play clone --games 100 --out policies`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.playing.cloned_policies import Play, clone_policies, settings_of
+    from assets.operations.playing.cloned_policies import (
+        Play,
+        clone_policies,
+        recorded_demonstrations,
+        sessions_of,
+        settings_of,
+    )
 
     with explained(), progress_shown(errors):
         settings = settings_of(preset, delay, seed)
-        cloned = clone_policies(Play(player, opponent, games, seed), settings, out)
+        if recordings is None:
+            sessions = sessions_of(Play(player, opponent, games, seed))
+        else:
+            sessions = recorded_demonstrations(recordings)
+        cloned = clone_policies(sessions, settings, out)
     if as_json:
         print_json(cloned)
         return
