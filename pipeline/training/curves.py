@@ -16,6 +16,8 @@ TOP, BOTTOM = 22, PANEL_HEIGHT - MARGIN
 RIGHT = PANEL_WIDTH - 10
 COLOURS = ("#2563eb", "#dc2626", "#059669", "#9333ea", "#d97706", "#0891b2")
 GREY = "#6b7280"
+CHARACTER_WIDTH = 5
+"""Pixels, about, of a letter of ten pixels."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,13 @@ def _starts(epochs: Sequence[EpochEvent]) -> list[int]:
 
 def _marks(epochs: Sequence[EpochEvent], starts: Sequence[int]) -> Iterator[str]:
     """Where each stage begins and where all ends; names where there are several stages."""
+    taken = 0.0
     for index in starts:
         x = _x_of(index, len(epochs))
-        yield _axis_label(x, epochs[index].epoch)
+        # The name of a stage of few epochs reaches to where the next one begins.
+        if x >= taken:
+            yield _axis_label(x, epochs[index].epoch)
+        taken = x + 12 + CHARACTER_WIDTH * len(epochs[index].stage)
         if len(starts) > 1:
             yield (
                 f'<text x="{x + 7:.1f}" y="{BOTTOM + 13}" fill="{GREY}">'

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.training.curves import curves_svg
+from pipeline.training.curves import BOTTOM, curves_svg
 from pipeline.training.results import EpochMetrics
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -76,6 +76,16 @@ def test_stages_stand_in_a_row_with_a_line_between_them() -> None:
     assert "3" in words
     drawn = [path.get("d", "") for path in left.iter(f"{SVG}path") if path.get("fill") == "none"]
     assert all(line.count("M") == 2 for line in drawn), "no line leads from one into the other"
+
+
+def test_the_name_of_a_short_stage_is_not_written_over() -> None:
+    short, long = (
+        [epoch.model_copy(update={"stage": name}) for epoch in training(count)]
+        for name, count in (("strategist", 2), ("executor", 12))
+    )
+    drawing = ET.fromstring(curves_svg(short + long))
+    below = [text for text in drawing.iter(f"{SVG}text") if text.get("y") == str(BOTTOM + 13)]
+    assert [text.text for text in below] == ["1", "strategist", "executor", "12"] * 2
 
 
 def test_a_single_stage_needs_no_name() -> None:
