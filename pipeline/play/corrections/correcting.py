@@ -46,7 +46,7 @@ from pipeline.play.corrections.lines import (
 from pipeline.play.corrections.situations import situations_of
 from pipeline.play.corrections.sorting import Alike, Sorted, SortedLines, sort_corrections
 from pipeline.play.policies.checkpoints import BEST, PolicyCheckpoint, file_of, read_checkpoint
-from pipeline.play.policies.cloning import ClonedPolicies
+from pipeline.play.policies.cloning import CLONE_FILE, ClonedPolicies
 from pipeline.play.policies.examples import Examples
 from pipeline.play.policies.judging import Mean, lead_of
 from pipeline.play.policies.onnx_files import export_policy, onnx_file
@@ -54,7 +54,6 @@ from pipeline.play.policies.training import network_of
 from pipeline.progress import Progress, Report, silent
 from pipeline.training.curves import COLOURS, Curve, CurvePanel, draw_panels
 
-CLONE_FILE = "clone.json"
 REPORT_FILE, IMAGE_FILE = "corrected.json", "corrected.svg"
 
 
