@@ -1,4 +1,4 @@
-"""What a session of play holds: events of ten channels, and what the session as a whole says.
+"""What a session of play holds: events of nine channels, and what the session as a whole says.
 
 The same models write the events, check what is read, and are stored as JSON schemas in each file.
 Nothing in them is about the person who plays: no name of a user or computer, no window title, no

@@ -55,8 +55,8 @@ TABLES: Mapping[str, Mapping[str, type]] = {
     "entities": dict.fromkeys(ENTITY_COLUMNS, int),
     "status": dict.fromkeys(STATUS, int),
     "mouse": {
-        "actor": str, "kind": str, "button": str, "x": int, "y": int, "entity": int,
-        "map_x": int, "map_y": int,
+        "actor": str, "kind": str, "button": str, "x": int, "y": int, "notches": int,
+        "entity": int, "map_x": int, "map_y": int,
     },
     "keys": {"actor": str, "kind": str, "key": str},
     "actions": {"actor": str, "tick": int, "player": int, **dict.fromkeys(ACTION_COLUMNS, int)},
@@ -81,8 +81,10 @@ def export_parquet(
         Their folders, each of which is there whole or not at all.
 
     Raises:
-        RecordingError: there is a folder of a session already, or it cannot be written.
+        RecordingError: there is a folder of a session already, or two would have the same one,
+            which is known before anything is written; or it cannot be written.
     """
+    _require_own_folders(sessions, out)
     written = []
     for session in track(sessions, len(sessions), "export sessions", report):
         folder = out / session.info.name
@@ -147,6 +149,20 @@ def export_minari(sessions: Sequence[SessionReader], out: Path, report: Report =
             shown = demonstration_of(session)
             storage.update_episodes([EpisodeBuffer(**_episode(session, shown))])
     return out
+
+
+def _require_own_folders(sessions: Sequence[SessionReader], out: Path) -> None:
+    """See that every session gets a folder that is not there yet: a copy has the same name."""
+    files: dict[str, Path] = {}
+    for session in sessions:
+        name = session.info.name
+        _require_free(out / name)
+        if name in files:
+            raise RecordingError(
+                f"{files[name]} and {session.file} are both the session {name}.",
+                "Export one of them, or each into a folder of its own.",
+            )
+        files[name] = session.file
 
 
 def _tables(session: SessionReader) -> Iterator[tuple[str, polars.DataFrame]]:
@@ -234,8 +250,7 @@ def _episode(session: SessionReader, shown: Demonstration) -> dict[str, Any]:
 @contextmanager
 def _staged(folder: Path) -> Iterator[Path]:
     """A neighbour of a folder to write into, which becomes that folder at the end of the block."""
-    if folder.exists():
-        raise RecordingError(f"There is {folder} already.", "Name another folder, or remove it.")
+    _require_free(folder)
     fresh = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         fresh.mkdir(parents=True)
@@ -248,6 +263,11 @@ def _staged(folder: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _require_free(folder: Path) -> None:
+    if folder.exists():
+        raise RecordingError(f"There is {folder} already.", "Name another folder, or remove it.")
 
 
 def _version(package: str) -> str:

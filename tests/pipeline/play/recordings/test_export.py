@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,10 +14,12 @@ import pytest
 from doubles.sessions import session_info, some_events
 
 from pipeline.play.recordings.events import (
+    EVENTS,
     ActionEvent,
     EntitiesEvent,
     MouseEvent,
     RecordingError,
+    ScoresEvent,
     Topic,
 )
 from pipeline.play.recordings.export import TABLES, export_minari, export_parquet
@@ -75,6 +78,32 @@ def test_every_event_is_in_a_table(tmp_path):
         if isinstance(event, ActionEvent)
     ]
     assert tables["actions"].rows() == deeds
+
+
+def test_every_field_of_an_event_has_a_column():
+    apart = {EntitiesEvent, ActionEvent, ScoresEvent}
+    for topic, event in EVENTS.items():
+        if event not in apart:
+            assert set(TABLES[topic.value[1:]]) == set(event.model_fields), topic
+
+
+def test_a_session_and_its_copy_are_not_exported_into_one_folder(tmp_path):
+    one = small_session(tmp_path / "sessions")
+    copy = tmp_path / "sessions" / "copy.mcap"
+    shutil.copyfile(one.file, copy)
+    with pytest.raises(
+        RecordingError, match=r"one\.mcap and .*copy\.mcap are both the session one"
+    ):
+        export_parquet([one, open_session(copy)], tmp_path / "tables")
+    assert not (tmp_path / "tables").exists()
+
+
+def test_nothing_is_exported_where_one_session_has_a_folder_already(tmp_path):
+    sessions = [small_session(tmp_path, name) for name in ("one", "two")]
+    export_parquet(sessions[1:], tmp_path / "tables")
+    with pytest.raises(RecordingError, match="two already"):
+        export_parquet(sessions, tmp_path / "tables")
+    assert [folder.name for folder in (tmp_path / "tables").iterdir()] == ["two"]
 
 
 def test_many_sessions_are_read_as_one_table(sessions, tmp_path):
