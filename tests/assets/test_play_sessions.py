@@ -81,6 +81,9 @@ def test_interrupted_recordings_are_finished(outpost, tmp_path):
     assert "not played to its end" in " ".join(done.stdout.split())
     assert "no event" in done.stderr
     assert sorted(file.name for file in folder.iterdir()) == ["one.mcap", "two.mcap.part"]
+    mistyped = outpost("recover", str(tmp_path / "esle"))
+    assert mistyped.exit_code == 1
+    assert "There is no" in mistyped.stderr
     alone = interrupted(tmp_path / "else")
     assert outpost("recover", str(alone), "--json").exit_code == 0
 

@@ -33,6 +33,7 @@ def test_a_window_or_the_whole_screen_is_named(record, words):
     [
         (("--window", "Age", "--game", "../aoe2"), "name of a game"),
         (("--window", "Age", "--game", "a" * 91), "name of a game"),
+        (("--window", "Age", "--game", "aoe2\n"), "name of a game"),
         ((*WINDOW, "--keys", "a,Strg+B"), "no key 'strg+b'"),
         ((*WINDOW, "--frames", "0"), "0 a second"),
         ((*WINDOW, "--frames", "nan"), "nan a second"),

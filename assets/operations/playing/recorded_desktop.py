@@ -95,7 +95,7 @@ def _detector(model: Path, looks_a_second: float) -> Detector:
 
 
 def _require_sound(choices: DesktopChoices) -> None:
-    if not re.match(NAME, choices.game) or len(choices.game) > 90:
+    if not re.fullmatch(NAME, choices.game) or len(choices.game) > 90:
         raise DesktopError(
             f"'{choices.game}' cannot be the name of a game: sessions are named by it.",
             "Use up to 90 letters, digits, dots, dashes and underscores.",

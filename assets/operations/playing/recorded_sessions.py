@@ -108,7 +108,15 @@ def recover_sessions(resources: Resources, place: Path | None) -> list[Recovery]
 
     Returns:
         One for each part; none where no recording was interrupted.
+
+    Raises:
+        RecordingError: there is no such place.
     """
+    if place is not None and not place.exists():
+        raise RecordingError(
+            f"There is no {place}.",
+            "Name the folder of the recordings, or a file in it that ends in .mcap.part.",
+        )
     folder = resources.state.recordings(GAME) if place is None else place
     parts = [folder] if folder.is_file() else session_files(folder, unfinished=True)
     return [_recovered(part) for part in parts]

@@ -108,7 +108,7 @@ def open_session(file: Path) -> SessionReader:
     if not reading.counts:
         raise RecordingError(
             f"The session {file} is empty: {reading.damage or 'nothing happens in it'}.",
-            "Remove it.",
+            "Take another copy of the file, or remove it.",
         )
     return SessionReader(file, reading.info, reading.counts, last / 1e9, reading.damage)
 

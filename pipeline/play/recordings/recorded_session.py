@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.files import read_json, write_json
@@ -41,13 +41,18 @@ class RecordedSession:
 
     @classmethod
     def write(cls, folder: Path, session: SessionReader) -> RecordedSession:
-        """Copy a session into an empty folder.
+        """Copy a session into an empty folder, and measure the copy: nobody replaces that.
 
         Raises:
             RecordingError: it has changed since it was opened.
         """
-        quality = quality_of(session)
         shutil.copyfile(session.file, folder / SESSION_FILE)
+        copy = open_session(folder / SESSION_FILE)
+        if replace(copy, file=session.file) != session:
+            raise RecordingError(
+                f"{session.file} has changed since it was opened.", "Materialize it again."
+            )
+        quality = quality_of(copy)
         write_json(folder / QUALITY_FILE, quality.model_dump(mode="json"))
         return cls(folder, quality)
 
