@@ -123,6 +123,10 @@ def session_files(folder: Path, *, unfinished: bool = False) -> list[Path]:
     return sorted(folder.glob(f"[!.]*{ending}"))
 
 
+BREAKS_OFF = "it breaks off"
+"""The damage of a file that ends within a record, as a killed process leaves it."""
+
+
 @dataclass
 class EventStream:
     """One way through a file, and what was found of it so far.
@@ -231,5 +235,5 @@ def _told(error: Exception) -> str:
     """What is wrong, in words."""
     if isinstance(error, EndOfFile | struct.error):
         # mcap's own end of a file has no text.
-        return str(error) if isinstance(error, EndOfFile) and error.args else "it breaks off"
+        return str(error) if isinstance(error, EndOfFile) and error.args else BREAKS_OFF
     return f"it is damaged ({error})"

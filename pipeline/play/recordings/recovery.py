@@ -8,7 +8,12 @@ from pathlib import Path
 
 from pipeline.files import replacing
 from pipeline.play.recordings.events import RecordingError, Topic
-from pipeline.play.recordings.reader import EventStream, SessionReader, open_session
+from pipeline.play.recordings.reader import (
+    BREAKS_OFF,
+    EventStream,
+    SessionReader,
+    open_session,
+)
 from pipeline.play.recordings.writer import (
     ENDING,
     PART_ENDING,
@@ -18,12 +23,15 @@ from pipeline.play.recordings.writer import (
     release,
 )
 
+DAMAGED_ENDING = ".damaged"
+
 
 def recover(part: Path) -> SessionReader:
     """Finish a session from the part that an interrupted recording has left.
 
     Returns:
-        The finished session, up to its last whole event.
+        The finished session, up to its last whole event. Of a part that is damaged before its end
+        the rest stays beside it, as `<part>.damaged`.
 
     Raises:
         RecordingError: there is no such part, it is being written, it holds no event, or there is
@@ -50,6 +58,9 @@ def recover(part: Path) -> SessionReader:
 def finish_part(part: Path, file: Path) -> None:
     """Write a session once more from its part, compressed and with an index, and remove the part.
 
+    A part that is damaged in its middle is kept under another name: events may follow that somebody
+    can still read.
+
     Raises:
         RecordingError: the part holds no event, or the file cannot be written. The part stays.
     """
@@ -70,7 +81,10 @@ def finish_part(part: Path, file: Path) -> None:
             writer.finish()
             stream.flush()
             os.fsync(stream.fileno())
-        part.unlink()
+        if reading.damage in (None, BREAKS_OFF):
+            part.unlink()
+        else:
+            part.replace(part.with_name(part.name + DAMAGED_ENDING))
     except OSError as error:
         raise RecordingError(
             f"The session cannot be finished as {file}: {error}",

@@ -177,6 +177,19 @@ def test_a_killed_process_loses_nothing_that_it_said_it_had_written(tmp_path, li
         assert [one.name for one in part.parent.iterdir()] == ["killed.mcap"]
 
 
+def test_what_follows_a_damaged_event_is_kept(tmp_path):
+    part = interrupted(tmp_path, list(some_events()))
+    content = part.read_bytes().replace(b'"goal":"FIGHT"', b'"goal":"FIGHX"')
+    assert content != part.read_bytes()
+    part.write_bytes(content)
+    finished = recover(part)
+    assert 0 < sum(finished.counts.values()) < len(list(some_events()))
+    assert finished.damage is None
+    assert not part.exists()
+    assert part.with_name(f"{part.name}.damaged").read_bytes() == content
+    assert session_files(tmp_path, unfinished=True) == []
+
+
 def test_what_is_there_at_any_moment_opens(tmp_path):
     """As if it had been killed after any event."""
     sizes = []
