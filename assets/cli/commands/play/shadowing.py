@@ -39,7 +39,7 @@ def shadow(
 
     settings = ShadowSettings(interval=interval, learning_rate=learning_rate, minutes=minutes)
     with explained(), progress_shown(errors):
-        play = WatchedPlay(player, opponent, minutes, seed)
+        play = WatchedPlay(player=player, opponent=opponent, minutes=minutes, seed=seed)
         followed = shadow_play(policies, play, settings, out)
     if as_json:
         print_json(followed)
