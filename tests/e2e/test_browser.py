@@ -27,9 +27,10 @@ ASSETS = """
 NOT_YET = {
     *("annotation_batch", "hard_negatives", "prelabels", "cvat_task"),
     *("staged_crops", "icon_classifier", "screen_classifier", "community_model"),
+    *("disputed_crops", "dispute_task", "settled_disputes", "recordings"),
 }
-"""Assets of batches of frames to label, of which there is none yet, and of what players have sent,
-which is nothing."""
+"""Assets of batches of frames to label, of which there is none yet, of what players have sent, and
+of play that was recorded, which is nothing."""
 START_SENSOR = """
 mutation { startSensor(sensorSelector: { repositoryLocationName: "outpost",
     repositoryName: "__repository__", sensorName: "demo_export_sensor" }) { __typename } }
@@ -81,6 +82,7 @@ def test_materialize_all_turns_every_asset_green(server: OutpostDev) -> None:
             check["executionForLatestMaterialization"] or {}
         ).get("status")
         for node in server.query(CHECKS)["assetNodes"]
+        if node["assetKey"]["path"][-1] not in NOT_YET
         for check in node["assetChecksOrError"].get("checks", [])
     }
     blocking = {key: status for key, status in statuses.items() if key[1] != "class_coverage"}
