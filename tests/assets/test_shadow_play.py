@@ -12,6 +12,7 @@ from assets.operations.playing import shadow_play
 from pipeline.play.demonstrations import demonstrate
 from pipeline.play.policies.cloning import clone
 from pipeline.play.policies.settings import CloneSettings, RoleSettings
+from pipeline.play.shadow.agreement import WatchedPlay
 
 
 def outpost(*arguments: str):
@@ -62,9 +63,7 @@ def test_policies_watch_and_tell_what_they_took_on(tmp_path, policies, monkeypat
 def test_a_folder_for_which_something_else_was_watched_is_refused(
     tmp_path, policies, changed, says
 ):
-    play = shadow_play.WatchedPlay(
-        player="scripted_l5", opponent="scripted_l3", minutes=2, seed=500_000
-    )
+    play = WatchedPlay(player="scripted_l5", opponent="scripted_l3", minutes=2, seed=500_000)
     shadow_play._claim(tmp_path, play)
     shadow_play._claim(tmp_path, play)
     before = (tmp_path / "watched.json").read_bytes()

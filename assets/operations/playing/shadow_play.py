@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from detector_runtime.policies.networks import PolicyNetworks
-from pydantic import Field
 
 from assets.core.building import NOTICE_LOGGER
 from pipeline.errors import OutpostError
 from pipeline.files import read_json, replacing, write_json
-from pipeline.manifests import Record
 from pipeline.play.demonstrations import Demonstration, demonstrate
 from pipeline.play.policies.cloning import ClonedPolicies
-from pipeline.play.shadow.agreement import Followed, agreement
+from pipeline.play.shadow.agreement import WATCHED_FILE, Followed, WatchedPlay, agreement
 from pipeline.play.shadow.learner import read_history
 from pipeline.play.shadow.moments import Tick, ticks_of
 from pipeline.play.shadow.settings import ShadowSettings
@@ -32,21 +30,11 @@ from resources.run_log import reporter
 GAMES_AT_ONCE, OLD_GAMES, MEASURED_GAMES = 2, 12, 6
 HELD_OUT_SEED = 900_000
 """Of games to measure on: far from those that anybody learns from."""
-WATCHED_FILE = "watched.json"
 SCRIPTED_SESSION = re.compile(r"(random|scripted_l\d)-(random|scripted_l\d)-(\d+)")
 
 
 class ShadowPlayError(OutpostError):
     """Play that cannot be watched."""
-
-
-class WatchedPlay(Record):
-    """Whom to watch: `watched.json` in the folder of what comes of it."""
-
-    player: str = Field(description="Name in `pipeline.play.simulator.scripted.SKILLS`.")
-    opponent: str = Field(description="Another such name, or the same.")
-    minutes: float = Field(description="Of play.")
-    seed: int = Field(description="Of the first game; the others follow it.")
 
 
 def shadow_play(

@@ -34,7 +34,8 @@ def shadow(
     Example: `outpost play shadow policies --player scripted_l3 --minutes 60`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.playing.shadow_play import WatchedPlay, shadow_play
+    from assets.operations.playing.shadow_play import shadow_play
+    from pipeline.play.shadow.agreement import WatchedPlay
     from pipeline.play.shadow.settings import ShadowSettings
 
     settings = ShadowSettings(interval=interval, learning_rate=learning_rate, minutes=minutes)
