@@ -12,6 +12,7 @@ from assets.operations.playing import shadow_play
 from pipeline.play.demonstrations import demonstrate
 from pipeline.play.policies.cloning import clone
 from pipeline.play.policies.settings import CloneSettings, RoleSettings
+from pipeline.play.shadow.agreement import WatchedPlay
 
 
 def outpost(*arguments: str):
@@ -50,10 +51,41 @@ def test_policies_watch_and_tell_what_they_took_on(tmp_path, policies, monkeypat
     assert "has watched otherwise" in " ".join(other.stderr.split())
 
 
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (["--player", "scripted_l4"], "watch 2 minutes of scripted_l5"),
+        (["--opponent", "scripted_l1"], "against scripted_l3 from game 500000 on, not"),
+        (["--seed", "7"], "from game 7 on"),
+        (["--minutes", "3"], "not 3 minutes"),
+    ],
+)
+def test_a_folder_for_which_something_else_was_watched_is_refused(
+    tmp_path, policies, changed, says
+):
+    play = WatchedPlay(player="scripted_l5", opponent="scripted_l3", minutes=2, seed=500_000)
+    shadow_play._claim(tmp_path, play)
+    shadow_play._claim(tmp_path, play)
+    before = (tmp_path / "watched.json").read_bytes()
+    arguments = ["--out", str(tmp_path), "--minutes", "2", *changed]
+    done = outpost("play", "shadow", str(policies), *arguments)
+    assert done.exit_code == 1
+    assert says in " ".join(done.stderr.split())
+    assert (tmp_path / "watched.json").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_before_play(tmp_path, policies):
+    (tmp_path / "file").write_text("")
+    done = outpost("play", "shadow", str(policies), "--out", str(tmp_path / "file" / "new"))
+    assert done.exit_code == 1
+    assert "The policies cannot be written to" in " ".join(done.stderr.split())
+
+
 @pytest.mark.slow
 def test_held_out_games_are_played_again_as_they_were(policies):
-    shown = demonstrate("scripted_l3", "scripted_l2", range(4))
-    old = shadow_play._played_again(tuple(one.name for one in shown))
+    shown = demonstrate("scripted_l3", "scripted_l2", range(1, 4))
+    old = shadow_play._played_again(tuple(one.name for one in shown), 1)
     for one, again in zip(shown, old, strict=True):
         assert (one.actions == again.actions).all()
         assert (one.status == again.status).all()

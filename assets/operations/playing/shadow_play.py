@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,16 @@ from detector_runtime.policies.networks import PolicyNetworks
 
 from assets.core.building import NOTICE_LOGGER
 from pipeline.errors import OutpostError
+from pipeline.files import read_json, replacing, write_json
 from pipeline.play.demonstrations import Demonstration, demonstrate
 from pipeline.play.policies.cloning import ClonedPolicies
-from pipeline.play.shadow.agreement import Followed, agreement
+from pipeline.play.shadow.agreement import WATCHED_FILE, Followed, WatchedPlay, agreement
 from pipeline.play.shadow.learner import read_history
 from pipeline.play.shadow.moments import Tick, ticks_of
 from pipeline.play.shadow.settings import ShadowSettings
 from pipeline.play.shadow.shadow import Shadow
 from pipeline.play.shadow.trainer import Learned, TrainerTask
-from pipeline.play.simulator.rules import TICKS_A_SECOND
+from pipeline.play.simulator.rules import SIDES, TICKS_A_SECOND
 from pipeline.play.simulator.scripted import ScriptedPlayers
 from pipeline.progress import Progress
 from resources.run_log import reporter
@@ -37,22 +37,6 @@ class ShadowPlayError(OutpostError):
     """Play that cannot be watched."""
 
 
-@dataclass(frozen=True)
-class WatchedPlay:
-    """Whom to watch.
-
-    Attributes:
-        player, opponent: names in `pipeline.play.simulator.scripted.SKILLS`.
-        minutes: of play.
-        seed: of the first game; the others follow it.
-    """
-
-    player: str
-    opponent: str
-    minutes: float
-    seed: int
-
-
 def shadow_play(
     policies: Path, play: WatchedPlay, settings: ShadowSettings, folder: Path
 ) -> Followed:
@@ -60,7 +44,8 @@ def shadow_play(
 
     Raises:
         ModelLoadError: the policies are absent, damaged, or made for something else.
-        ShadowPlayError: they were cloned from play that cannot be had again.
+        ShadowPlayError: they were cloned from play that cannot be had again; or something else was
+            watched into the folder, or it cannot be written to.
         CloneError: they do not say how they were made.
         GameError: there is no such player.
         ShadowError: the trainer has failed; what it had learned until then is in the folder.
@@ -68,6 +53,7 @@ def shadow_play(
     ScriptedPlayers.start([0], (play.player, play.opponent))  # Before anything is written.
     PolicyNetworks.load(policies)
     cloned = ClonedPolicies.read(policies)
+    _claim(folder, play)
     old, old_held_out = old_sessions(cloned)
     new_held_out = _games(play.player, play.opponent, HELD_OUT_SEED, MEASURED_GAMES)
     before = [agreement(policies, part) for part in (new_held_out, old_held_out)]
@@ -113,6 +99,36 @@ def watch_play(task: TrainerTask, play: WatchedPlay) -> None:
         raise shadow.trouble
 
 
+def _claim(folder: Path, play: WatchedPlay) -> None:
+    """Say in a folder what is watched into it; what is learned of two players is of neither."""
+    file = folder / WATCHED_FILE
+    before = read_json(file, WatchedPlay, _damaged) if file.is_file() else play
+    if before != play:
+        raise ShadowPlayError(
+            f"{folder} holds policies that watch {_named(before)}, not {_named(play)}.",
+            "Name another folder, or give the same options as before.",
+        )
+    try:
+        with replacing(file) as fresh:
+            write_json(fresh, play.model_dump(mode="json"))
+    except OSError as error:
+        raise ShadowPlayError(
+            f"The policies cannot be written to {folder}: {error}",
+            "Name a folder that you may write to, with a hundred megabytes left.",
+        ) from error
+
+
+def _named(play: WatchedPlay) -> str:
+    players = f"{play.player} against {play.opponent}"
+    return f"{play.minutes:g} minutes of {players} from game {play.seed} on"
+
+
+def _damaged(file: Path, error: Exception) -> ShadowPlayError:
+    return ShadowPlayError(
+        f"{file} cannot be read: {error}", "Remove the folder, and let the policies watch again."
+    )
+
+
 def watched_minutes(folder: Path) -> float:
     """How much play had been watched before the last training in a folder; 0 without one."""
     histories = read_history(folder)
@@ -140,12 +156,19 @@ def old_sessions(
     Raises:
         ShadowPlayError: they were no games of scripted players.
     """
-    return _played_again(cloned.sessions[:OLD_GAMES]), _played_again(
-        cloned.held_out_sessions[:MEASURED_GAMES]
+    first = cloned.settings.seed
+    return (
+        _played_again(cloned.sessions[:OLD_GAMES], first),
+        _played_again(cloned.held_out_sessions[:MEASURED_GAMES], first),
     )
 
 
-def _played_again(sessions: tuple[str, ...]) -> list[Demonstration]:
+def _played_again(sessions: tuple[str, ...], first: int) -> list[Demonstration]:
+    """Games by their names, each from the side that was learned from.
+
+    Args:
+        first: seed of the first game of all.
+    """
     shown = []
     for name in sessions:
         found = SCRIPTED_SESSION.fullmatch(name)
@@ -155,8 +178,9 @@ def _played_again(sessions: tuple[str, ...]) -> list[Demonstration]:
                 "Use policies that were cloned from a scripted player.",
             )
         seed = int(found[3])
-        # Cloning lets the player change sides from game to game, and begins with an even seed.
-        shown.append(demonstrate(found[1], found[2], range(seed - seed % 2, seed + 1))[-1])
+        # The player changes sides from game to game, and begins on the first one.
+        side = (seed - first) % SIDES
+        shown.append(demonstrate(found[1], found[2], [seed] * (1 + side))[-1])
     return shown
 
 

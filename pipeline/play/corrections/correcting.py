@@ -1,12 +1,13 @@
 """From a folder of policies to another, with a strategist that has learned from corrections.
 
-The new folder holds what cloning writes (`policies.cloning`; of checkpoints, the strategist's
-alone), and `corrected.json`, `corrected.svg`. The old one stays as it is.
+The new folder holds what cloning writes (`policies.cloning`; of checkpoints, `best` alone),
+`corrected.json` and `corrected.svg`. The old one stays as it is.
 """
 
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 import uuid
 from collections import Counter
@@ -19,7 +20,7 @@ import numpy as np
 from detector_runtime.policies.networks import PolicyNetworks
 from pydantic import Field
 
-from pipeline.files import read_json, write_json, write_text
+from pipeline.files import make_room, write_json, write_text
 from pipeline.jobs.events import EpochEvent
 from pipeline.manifests import Record
 from pipeline.play.corrections.collecting import (
@@ -122,26 +123,20 @@ def correct_policies(
     Raises:
         CorrectionsError: a line is wrong, there are too few to learn from, a file cannot be read
             or written, or the new policies play worse with certainty. There is no new folder then.
-        ModelLoadError, PolicyCheckpointError: the folder holds no policies.
+        CloneError, ModelLoadError, PolicyCheckpointError: the folder holds no policies.
         GameError: there is no such opponent.
     """
-    cloned = read_json(folder / CLONE_FILE, ClonedPolicies, _no_policies)
+    cloned = ClonedPolicies.read(folder)
     networks = PolicyNetworks.load(folder)
     old = read_checkpoint(file_of(folder / "strategist", BEST), "strategist")
     _check_places(out, written, play)
-    given = [] if isinstance(source, Corrector) else load_corrections(source)
     to_correct, to_compare = play.seeds()
-    watched = watch_policies(networks, play.opponent, to_correct, report)
     if isinstance(source, Corrector):
-        given = _collected(watched.moments, source, written, report)
-    chosen = sort_corrections(given, settings.least_confidence)
-    if not chosen.corrections:
-        raise CorrectionsError(
-            f"There is nothing to learn: of {chosen.report.lines} lines, "
-            f"{chosen.report.without_correction} correct nothing, {chosen.report.unsure} are "
-            f"unsure and {chosen.report.contradicted} are contradicted by like ones.",
-            "Correct more games, or look at the lines.",
-        )
+        watched = watch_policies(networks, play.opponent, to_correct, report)
+        chosen = _to_learn(_collected(watched.moments, source, written, report), settings)
+    else:  # What is wrong with lines is said before games are played.
+        chosen = _to_learn(load_corrections(source), settings)
+        watched = watch_policies(networks, play.opponent, to_correct, report)
     began = time.monotonic()
     network = network_of(old, cloned.settings)
 
@@ -162,6 +157,10 @@ def correct_policies(
     with _appearing(out) as fresh:
         for role in ("tactician", "executor"):
             shutil.copyfile(onnx_file(folder, role), onnx_file(fresh, role))
+            best = file_of(folder / role, BEST)
+            if best.is_file():  # Policies that an earlier version corrected have none.
+                make_room(file_of(fresh / role, BEST))
+                shutil.copyfile(best, file_of(fresh / role, BEST))
         export_policy(network, cloned.settings.delay, fresh)
         new.write(file_of(fresh / "strategist", BEST))
         before = watch_policies(networks, play.opponent, to_compare, report)
@@ -221,6 +220,32 @@ def _check_places(out: Path, written: Path | None, play: CorrectedPlay) -> None:
             f"There are corrections in {written} already.",
             "Name another file to write, or learn from this one: --lines.",
         )
+    for place in (out, written):
+        if place is not None:
+            _check_writable(place)
+
+
+def _check_writable(place: Path) -> None:
+    try:
+        make_room(place)
+        with tempfile.TemporaryFile(dir=place.parent):
+            pass
+    except OSError as error:
+        raise CorrectionsError(
+            f"{place} cannot be written: {error}", "Name one in a folder that you may write to."
+        ) from error
+
+
+def _to_learn(given: Sequence[Correction], settings: FineTuneSettings) -> Sorted:
+    chosen = sort_corrections(given, settings.least_confidence)
+    if not chosen.corrections:
+        raise CorrectionsError(
+            f"There is nothing to learn: of {chosen.report.lines} lines, "
+            f"{chosen.report.without_correction} correct nothing, {chosen.report.unsure} are "
+            f"unsure and {chosen.report.contradicted} are contradicted by like ones.",
+            "Correct more games, or look at the lines.",
+        )
+    return chosen
 
 
 def _collected(
@@ -316,9 +341,3 @@ def _appearing(out: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-
-
-def _no_policies(file: Path, error: Exception) -> CorrectionsError:
-    return CorrectionsError(
-        f"{file} cannot be read: {error}", "Name a folder of policies: outpost play clone."
-    )

@@ -10,6 +10,7 @@ people and language models can read and write them.
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -278,14 +279,17 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
 def _checked(number: int, line: bytes) -> Correction | BadLine | None:
     if len(line) > LONGEST_LINE:
         return BadLine(number, "line", f"should have at most {LONGEST_LINE} bytes")
+    if number == 1:  # Some editors of Windows begin a file with a byte order mark.
+        line = line.removeprefix(codecs.BOM_UTF8)
     if not line.strip():
         return None
     try:
-        return Correction.model_validate_json(line)
+        return Correction.model_validate_json(line.rstrip())
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "line"
-        return BadLine(number, where, str(first["msg"]))
+        # The parser counts lines within this one.
+        return BadLine(number, where, str(first["msg"]).replace(" at line 1 column", " at column"))
 
 
 def _entity(numbers: Sequence[int]) -> KnownEntity:

@@ -95,4 +95,4 @@ def _chosen(group: Sequence[Correction]) -> GoalName | None:
         sums[one.correction] = sums.get(one.correction, 0.0) + one.confidence
     best = max(sums, key=lambda goal: sums[goal])
     others = sum(sums.values()) - sums[best]
-    return best if others == 0 or sums[best] > 2 * others else None
+    return best if len(sums) == 1 or sums[best] > 2 * others else None

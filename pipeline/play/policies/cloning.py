@@ -183,4 +183,7 @@ def _learn(
 
 
 def _damaged(file: Path, error: Exception) -> CloneError:
-    return CloneError(f"{file} cannot be read: {error}", "Clone the policies again.")
+    return CloneError(
+        f"{file} cannot be read: {error}",
+        "Name a folder of policies, or clone them again: outpost play clone.",
+    )

@@ -18,6 +18,7 @@ import torch
 
 from pipeline.play.policies.checkpoints import (
     BEST,
+    DAMAGED,
     LAST,
     PolicyCheckpoint,
     PolicyCheckpointError,
@@ -217,10 +218,15 @@ def _resumed(
         )
     _load(network, saved)
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    for number, weight in enumerate(weights):
-        optimizer.state[weight] = {
-            name: saved.moments[f"{number}.{name}"] for name in MOMENTS_OF_ADAM
-        }
+    try:
+        for number, weight in enumerate(weights):
+            optimizer.state[weight] = {
+                name: saved.moments[f"{number}.{name}"] for name in MOMENTS_OF_ADAM
+            }
+    except KeyError as error:
+        raise PolicyCheckpointError(
+            f"{file} is no checkpoint to go on from: it has no moments of the optimizer.", DAMAGED
+        ) from error
     return list(saved.history)
 
 
@@ -238,6 +244,7 @@ def _load(network: EntityTransformer, saved: PolicyCheckpoint) -> None:
         network.load_state_dict(saved.network)
     except RuntimeError as error:
         raise PolicyCheckpointError(
-            f"The weights of the {saved.role} are of another network: {str(error)[:200]}",
-            "Train it again.",
+            f"The weights of the {saved.role} are of another network than this version trains, "
+            "such as one with other features.",
+            "Clone the policies again, into another folder: outpost play clone.",
         ) from error

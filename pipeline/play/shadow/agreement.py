@@ -16,7 +16,7 @@ from pipeline.play.policies.examples import examples_of
 from pipeline.play.policies.settings import Role
 from pipeline.play.policies.training import measure, network_of
 
-FOLLOWED_FILE = "followed.json"
+FOLLOWED_FILE, WATCHED_FILE = "followed.json", "watched.json"
 
 
 class PlayAgreement(Record):
@@ -25,6 +25,15 @@ class PlayAgreement(Record):
     act: float = Field(description="Of moments with an act: the same kind, and entity or key.")
     target: float = Field(description="The same target, or none.")
     goal: float | None = Field(description="None where no goal is stated.")
+
+
+class WatchedPlay(Record):
+    """Whom to watch: `watched.json` in the folder of what comes of it."""
+
+    player: str = Field(description="Name in `pipeline.play.simulator.scripted.SKILLS`.")
+    opponent: str = Field(description="Another such name, or the same.")
+    minutes: float = Field(description="Of play.")
+    seed: int = Field(description="Of the first game; the others follow it.")
 
 
 class Followed(Record):

@@ -34,12 +34,13 @@ def shadow(
     Example: `outpost play shadow policies --player scripted_l3 --minutes 60`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.playing.shadow_play import WatchedPlay, shadow_play
+    from assets.operations.playing.shadow_play import shadow_play
+    from pipeline.play.shadow.agreement import WatchedPlay
     from pipeline.play.shadow.settings import ShadowSettings
 
     settings = ShadowSettings(interval=interval, learning_rate=learning_rate, minutes=minutes)
     with explained(), progress_shown(errors):
-        play = WatchedPlay(player, opponent, minutes, seed)
+        play = WatchedPlay(player=player, opponent=opponent, minutes=minutes, seed=seed)
         followed = shadow_play(policies, play, settings, out)
     if as_json:
         print_json(followed)

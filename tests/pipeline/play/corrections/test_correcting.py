@@ -35,7 +35,7 @@ from pipeline.play.corrections.lines import (
 )
 from pipeline.play.policies import judging
 from pipeline.play.policies.checkpoints import PolicyCheckpointError, read_checkpoint
-from pipeline.play.policies.cloning import ClonedPolicies
+from pipeline.play.policies.cloning import ClonedPolicies, CloneError
 from pipeline.play.policies.examples import Examples
 from pipeline.play.policies.judging import Mean, play_policies
 from pipeline.play.policies.networks import EntityTransformer, build_network
@@ -193,9 +193,12 @@ def test_a_folder_of_policies_is_corrected_into_another(
     names = {str(file.relative_to(out)) for file in out.rglob("*") if file.is_file()}
     assert names == {
         "clone.json", "corrected.json", "corrected.svg", "executor.onnx", "strategist.onnx",
-        "strategist/best.safetensors", "tactician.onnx",
+        "strategist/best.safetensors", "tactician.onnx", "tactician/best.safetensors",
+        "executor/best.safetensors",
     }  # fmt: skip
     for role in ("tactician", "executor"):
+        best = Path(role, "best.safetensors")
+        assert sha256_of(out / best) == sha256_of(cloned / best)
         assert sha256_of(out / f"{role}.onnx") == sha256_of(cloned / f"{role}.onnx")
     assert sha256_of(out / "strategist.onnx") != sha256_of(cloned / "strategist.onnx")
     told = ClonedPolicies.model_validate_json((out / "clone.json").read_bytes())
@@ -206,6 +209,7 @@ def test_a_folder_of_policies_is_corrected_into_another(
     saved = read_checkpoint(out / "strategist" / "best.safetensors", "strategist")
     network = network_of(saved, told.settings)
     np.testing.assert_array_equal(goals_of(network, watched.moments), watched.moments.goals)
+    shutil.rmtree(out / "executor")  # As an earlier version corrected them.
     again = correct_policies(out, tmp_path / "again", [lines], PLAY, QUICK)
     assert again.lines == done.lines
 
@@ -223,7 +227,8 @@ def test_what_cannot_be_done_leaves_all_as_it_was(
         assert not out.exists()
         assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
 
-    refused("cannot be read", tmp_path / "nowhere", out, Whims(), PLAY, QUICK)
+    with pytest.raises(CloneError, match="cannot be read"):
+        correct_policies(tmp_path / "nowhere", out, Whims(), PLAY, QUICK)
     refused("3 games", cloned, out, Whims(), CorrectedPlay("scripted_l1", 3, 0), QUICK)
     refused("exists already", cloned, cloned, Whims(), PLAY, QUICK)
     lines.write_text('{"state": 1}\n')
@@ -238,6 +243,25 @@ def test_what_cannot_be_done_leaves_all_as_it_was(
     kept = tmp_path / "kept.jsonl"
     refused("play worse: their return is 1.00 lower", cloned, out, Whims(), PLAY, QUICK, kept)
     assert load_corrections([kept])
+
+
+def test_what_must_fail_fails_before_games_are_played(
+    cloned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unplayed(*_: object) -> None:
+        raise AssertionError("Games are played.")
+
+    monkeypatch.setattr(correcting, "watch_policies", unplayed)
+    empty, file, out = tmp_path / "empty.jsonl", tmp_path / "file", tmp_path / "out"
+    empty.write_bytes(b"\n\n")
+    file.write_bytes(b"")
+    with pytest.raises(CorrectionsError, match="nothing to learn: of 0 lines"):
+        correct_policies(cloned, out, [empty], PLAY, QUICK)
+    with pytest.raises(CorrectionsError, match="out cannot be written"):
+        correct_policies(cloned, file / "out", Whims(), PLAY, QUICK)
+    with pytest.raises(CorrectionsError, match="lines cannot be written"):
+        correct_policies(cloned, out, Whims(), PLAY, QUICK, file / "lines")
+    assert {one.name for one in tmp_path.iterdir()} == {"empty.jsonl", "file"}
 
 
 def test_a_damaged_strategist_is_explained(cloned: Path, tmp_path: Path) -> None:

@@ -109,6 +109,22 @@ def test_a_wrong_line_is_named_with_its_field_and_the_others_are_read(
     assert "2 are" in str(told.value)
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "lines.jsonl"
+    file.write_text(f"{json.dumps(LINE)}\r\n{json.dumps(LINE)}\n", "utf-8-sig")
+    found, bad = read_corrections(file)
+    assert len(found) == 2
+    assert bad == []
+
+
+def test_no_other_number_of_a_line_is_told_than_that_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "lines.jsonl"
+    file.write_text(f'{json.dumps(LINE)}\n{{"state":\nnothing\n')
+    _found, bad = read_corrections(file)
+    assert [one.line for one in bad] == [2, 3]
+    assert all("line" not in one.problem for one in bad)
+
+
 def test_a_torn_last_line_is_named(tmp_path: Path) -> None:
     file = tmp_path / "lines.jsonl"
     whole = json.dumps(LINE)

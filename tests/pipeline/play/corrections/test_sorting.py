@@ -123,6 +123,18 @@ def test_where_neither_side_is_surer_none_is_kept() -> None:
     assert chosen.report.contradicted == 2
 
 
+def test_lines_of_no_confidence_contradict_each_other_too() -> None:
+    lines = [line(HURT, "FLEE", 0), line(HURT, "CAUTIOUS", 0)]
+    assert sort_corrections(lines, 0).corrections == ()
+    assert sort_corrections(lines[:1], 0).corrections == (lines[0],)
+
+
+def test_a_goal_is_kept_against_all_others_together() -> None:
+    three = [line(HURT, "FLEE", 0.9), line(HURT, "CAUTIOUS", 0.4), line(HURT, "LOOT", 0.4)]
+    assert sort_corrections(three, 0).corrections == ()
+    assert sort_corrections(three[:2], 0).corrections == (three[0],)
+
+
 def test_other_choices_and_other_states_do_not_contradict() -> None:
     lines = [
         line(HURT, "FLEE", 0.9),

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from detector_runtime.policies.networks import WIDTHS
 from pydantic import ValidationError
 
 from pipeline.play.demonstrations import Demonstration
@@ -67,7 +68,7 @@ def test_best_last_and_some_epochs_are_kept(
 
 
 def test_another_training_is_not_gone_on_with(
-    lesson: Lesson, tiny: CloneSettings, tmp_path: Path
+    lesson: Lesson, tiny: CloneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_policy(lesson, tiny, tmp_path, TRAINED, lambda _done, _total: None)
     with pytest.raises(PolicyCheckpointError, match="trained otherwise"):
@@ -78,7 +79,16 @@ def test_another_training_is_not_gone_on_with(
     wide = tiny.model_copy(update={"width": 16})
     with pytest.raises(PolicyCheckpointError, match="of another network"):
         network_of(read_checkpoint(last, "strategist"), wide)
-    last.write_bytes(last.read_bytes()[:-9])
+    monkeypatch.setitem(WIDTHS, "strategist", (99, 9))
+    with pytest.raises(PolicyCheckpointError, match="other features") as told:
+        train_policy(lesson, tiny, tmp_path, TRAINED, lambda _done, _total: None)
+    assert "Clone the policies again" in told.value.fix
+    monkeypatch.undo()
+    whole = last.read_bytes()
+    last.write_bytes((tmp_path / "best.safetensors").read_bytes())
+    with pytest.raises(PolicyCheckpointError, match="no checkpoint to go on from"):
+        train_policy(lesson, tiny, tmp_path, TRAINED, lambda _done, _total: None)
+    last.write_bytes(whole[:-9])
     with pytest.raises(PolicyCheckpointError, match="cannot be read"):
         train_policy(lesson, tiny, tmp_path, TRAINED, lambda _done, _total: None)
 

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from detector_runtime.policies.networks import ActLogits, PolicyNetworks
 
+from pipeline.evaluation.metrics.intervals import wilson
 from pipeline.play.demonstrations import demonstrate
+from pipeline.play.policies import judging
 from pipeline.play.policies.cloning import clone
 from pipeline.play.policies.judging import (
     POLICIES,
     JudgingError,
+    PlayedGames,
     PolicyTable,
     evaluate,
     play_policies,
@@ -125,6 +128,34 @@ def test_who_does_nothing_is_beaten_by_who_knows() -> None:
         f"games of {name}" for name in (POLICIES, "scripted_l5", "random")
     }
     assert told[-1].done == told[-1].total
+
+
+def test_an_interval_holds_95_of_100_replicates_of_whole_seeds() -> None:
+    draws = judging._replicates(40)
+    assert draws.shape == (judging.REPLICATES, 40)
+    assert set(draws[:, :20].flat) == set(range(20))
+    np.testing.assert_array_equal(draws[:, 20:], draws[:, :20] + 20)
+    found = judging._percentiles(np.arange(2001.0))
+    assert (found.low, found.high) == (50, 1950)
+
+
+def test_a_share_is_told_of_a_return_that_is_above_zero_with_certainty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def played(*returns: float) -> PlayedGames:
+        one = np.array(returns * 2, np.float64)
+        return PlayedGames(np.sign(one).astype(int), one, one, one, one)
+
+    scripted = {"scripted_l5": played(1, 1, 1, 1, -3), "scripted_l4": played(2, 2, 2, 2, 4)}
+    monkeypatch.setattr(judging, "play_policies", lambda *_: played(1, 1, 0, 1, -1))
+    monkeypatch.setattr(judging, "play_scripted", lambda name, *_: scripted[name])
+    judged = evaluate(Stubborn(Act.NOTHING), "random", 10, beside=tuple(scripted))
+    assert list(judged.return_shares) == ["scripted_l4"]
+    assert judged.return_shares["scripted_l4"].mean == pytest.approx(0.4 / 2.4, abs=1e-4)
+    assert judged.return_leads["scripted_l5"].mean == pytest.approx(0.2)
+    own = judged.players[0]
+    assert (own.wins, own.draws) == (6, 2)
+    assert own.win_rate == wilson(6, 10)
 
 
 def test_what_cannot_be_played_is_said_first() -> None:

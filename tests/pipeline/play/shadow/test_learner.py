@@ -7,10 +7,12 @@ import shutil
 import pytest
 from detector_runtime.policies.networks import PolicyNetworks
 
-from pipeline.play.policies.checkpoints import PolicyCheckpointError, file_of
-from pipeline.play.policies.cloning import CloneError
-from pipeline.play.shadow.learner import Learner, ShadowFolderError
-from pipeline.play.shadow.moments import ticks_of
+from pipeline.play.policies.checkpoints import PolicyCheckpointError, file_of, read_checkpoint
+from pipeline.play.policies.cloning import ClonedPolicies, CloneError
+from pipeline.play.policies.examples import strategist_examples
+from pipeline.play.policies.training import network_of
+from pipeline.play.shadow.learner import Learner, RoleLearner, ShadowFolderError
+from pipeline.play.shadow.moments import WatchedPart, ticks_of
 from pipeline.play.shadow.settings import ShadowSettings
 
 
@@ -52,6 +54,37 @@ def test_the_latest_observations_are_learned_from(tmp_path, policies, old, watch
     updates = watch(policies, old, few, tmp_path, ticks_of(watched[0])[:2000])
     counts = [update.observations for update in updates if update.role == "tactician"]
     assert counts[-1] == max(counts) == 64
+
+
+def test_only_weights_that_are_no_worse_on_new_and_old_play_are_taken(
+    tmp_path, policies, old, watched, brief, monkeypatch
+):
+    cloned = ClonedPolicies.read(policies).settings
+    saved = read_checkpoint(file_of(policies / "strategist", "best"), "strategist")
+    examples = strategist_examples(old[:1], cloned.delay)
+    one = RoleLearner(
+        "strategist", network_of(saved, cloned), (brief, cloned, {}), [examples] * 2, tmp_path
+    )
+    losses: list[float] = []
+    monkeypatch.setattr("pipeline.play.shadow.learner.measure", lambda *_: {"loss": losses.pop(0)})
+    files = [file_of(tmp_path / "strategist", "best"), tmp_path / "strategist.onnx"]
+    parts = [WatchedPart(watched[0], 0, len(watched[0]))]
+    # Of the weights that learned, on new and old play; then of those in use.
+    for given, is_taken in (
+        ((2, 1, 1, 2), True),  # As good as those in use.
+        ((1, 3, 2, 1), False),  # Better on new play, worse on both.
+        ((3, 1, 1, 2), False),  # Better on old play, worse on both.
+        ((1, 2, 2, 2), True),
+    ):
+        losses[:] = given
+        before = [file.read_bytes() for file in files]
+        weights = [value.clone() for value in one._in_use.parameters()]
+        update = one.train(parts, 1.0)
+        assert update.is_better == is_taken
+        for file, content in zip(files, before, strict=True):
+            assert (file.read_bytes() != content) == is_taken, file
+        kept = zip(weights, one._in_use.parameters(), strict=True)
+        assert all(value.equal(now) for value, now in kept) != is_taken
 
 
 def test_damaged_and_foreign_folders_are_refused(tmp_path, policies, old, brief):
