@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Any, Literal, Self, get_args
 
 from pipeline.play.desktop.inputs import Button, KeyInput, PointerInput
@@ -59,12 +58,7 @@ class InputListeners:
             self._open = opening.pop_all()
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._open.close()
 
     def require_listening(self) -> None:
