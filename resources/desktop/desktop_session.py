@@ -47,7 +47,7 @@ class RecorderSettings:
     keys: frozenset[str] | None
     frames_a_second: float = 5.0
     looks_a_second: float = 5.0
-    most_frame_bytes: int = 8 << 30
+    most_frame_bytes: int = 8 * 10**9
     shows_more: bool = False
 
 
@@ -210,7 +210,7 @@ def _session_info(settings: RecorderSettings, area: Area, detector: Detector | N
 
 def _free_name(folder: Path, game: str) -> str:
     """The game and the first number that no session has: a time of day would tell of the person."""
-    for number in range(1, MOST_SESSIONS):
+    for number in range(1, MOST_SESSIONS + 1):
         name = f"{game}-{number:04d}"
         endings = (ENDING, PART_ENDING, FRAMES_ENDING)
         if not any((folder / f"{name}{ending}").exists() for ending in endings):

@@ -88,7 +88,7 @@ def test_interrupted_recordings_are_finished(outpost, tmp_path):
     assert outpost("recover", str(alone), "--json").exit_code == 0
 
 
-def test_sessions_are_judged_and_exported(outpost, tmp_path):
+def test_sessions_are_judged_and_exported(outpost, tmp_path, monkeypatch):
     nothing = outpost("export", "--out", str(tmp_path / "out"))
     assert nothing.exit_code == 1
     folder = tmp_path / "home" / "recordings" / "demo"
@@ -112,6 +112,10 @@ def test_sessions_are_judged_and_exported(outpost, tmp_path):
     learned = outpost("export", "--format", "minari", "--out", str(tmp_path / "sets" / "all-v0"))
     assert learned.exit_code == 0, learned.output
     assert (tmp_path / "sets" / "all-v0" / "data" / "metadata.json").exists()
+    monkeypatch.chdir(tmp_path)
+    usual = outpost("export", "--format", "minari")
+    assert usual.exit_code == 0, usual.output
+    assert (tmp_path / "exported-v0").is_dir()
     assert outpost("export", "--format", "csv").exit_code == 2
 
 

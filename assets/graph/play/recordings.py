@@ -15,6 +15,7 @@ from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack
 from pipeline.manifests import sha256_of
 from pipeline.play.recordings.events import (
+    ENDED,
     GAME,
     KINDS,
     NAME,
@@ -31,7 +32,6 @@ from resources.artifacts import Artifacts, ArtifactStore
 from resources.paths import Paths
 
 GROUP = "play"
-ENDED = {1: "won", 0: "neither won nor lost", -1: "lost", None: "not played to its end"}
 
 
 def is_played(pack: GamePack) -> bool:

@@ -24,7 +24,7 @@ from resources.run_log import reporter
 
 
 @dataclass(frozen=True)
-class RecordedSession:
+class SessionSummary:
     """A session in a few words.
 
     Attributes:
@@ -40,7 +40,7 @@ class RecordedSession:
     damage: str | None
 
     @classmethod
-    def of(cls, session: SessionReader) -> RecordedSession:
+    def of(cls, session: SessionReader) -> SessionSummary:
         """What there is to say of a session."""
         outcome, damage = end_of(session), session.damage
         return cls(session.file, session.info.name, session.seconds, outcome, damage)
@@ -66,13 +66,13 @@ class Recovery:
     """What became of the part of an interrupted recording: finished, or why not."""
 
     part: Path
-    session: RecordedSession | None
+    session: SessionSummary | None
     problem: str | None
 
 
 def record_sessions(
     resources: Resources, player: str, opponent: str, games: int, seed: int, out: Path | None
-) -> list[RecordedSession]:
+) -> list[SessionSummary]:
     """Let scripted players play, and write a session of each game.
 
     Args:
@@ -84,7 +84,7 @@ def record_sessions(
     folder = resources.state.recordings(GAME) if out is None else out
     planned = planned_games(player, opponent, range(seed, seed + games))
     files = record_games(folder, planned, reporter())
-    return [RecordedSession.of(open_session(file)) for file in files]
+    return [SessionSummary.of(open_session(file)) for file in files]
 
 
 def replay_sessions(resources: Resources, place: Path | None) -> list[ReplayedSession]:
@@ -195,7 +195,7 @@ def _replayed(file: Path) -> ReplayedSession:
 
 def _recovered(part: Path) -> Recovery:
     try:
-        return Recovery(part, RecordedSession.of(recover(part)), None)
+        return Recovery(part, SessionSummary.of(recover(part)), None)
     except OutpostError as error:
         return Recovery(part, None, str(error))
 

@@ -128,6 +128,10 @@ class OutcomeEvent(Record):
     )
 
 
+ENDED = {1: "won", 0: "neither won nor lost", -1: "lost", None: "not played to its end"}
+"""How a game has ended in words, by the amount of its last outcome; None where there is none."""
+
+
 class ScoresEvent(Record):
     """The score of the player, which it sees, and that of its opponent, which it does not see."""
 

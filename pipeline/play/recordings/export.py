@@ -134,7 +134,11 @@ def export_minari(sessions: Sequence[SessionReader], out: Path, report: Report =
         ) from error
     with _staged(out) as fresh:
         storage = MinariStorage.new(
-            fresh / "data", _observation_space(), action_space(), jpeg_encoding=False
+            # Minari 0.5.4 looks for its files from a relative folder within that folder.
+            (fresh / "data").absolute(),
+            _observation_space(),
+            action_space(),
+            jpeg_encoding=False,
         )
         actors = sorted({session.info.actor for session in sessions})
         storage.update_metadata(

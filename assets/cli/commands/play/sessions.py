@@ -14,8 +14,8 @@ from assets.cli.output import Json, errors, explained, plain, print_json, print_
 if TYPE_CHECKING:
     from assets.operations.playing.recorded_sessions import (
         JudgedSession,
-        RecordedSession,
         ReplayedSession,
+        SessionSummary,
     )
 
 Place = Annotated[
@@ -29,9 +29,6 @@ class Form(StrEnum):
 
     PARQUET = "parquet"
     MINARI = "minari"
-
-
-ENDED = {1: "won", 0: "draw", -1: "lost", None: "not played to its end"}
 
 
 def record(
@@ -126,8 +123,12 @@ def export(
     place: Place = None,
     form: Annotated[Form, typer.Option("--format", help="parquet or minari.")] = Form.PARQUET,
     out: Annotated[
-        Path, typer.Option(help="Folder to write; of minari the data set's id is its name.")
-    ] = Path("exported"),
+        Path | None,
+        typer.Option(
+            help="Folder to write, exported or exported-v0; of minari the data set's id is its "
+            "name, which ends in a version."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write recorded sessions for other programs.
@@ -140,7 +141,8 @@ def export(
     from assets.operations.playing.recorded_sessions import export_sessions
 
     with explained(), progress_shown(errors):
-        written = export_sessions(resources_of(context), place, form.value, out)
+        target = out or Path("exported" if form is Form.PARQUET else "exported-v0")
+        written = export_sessions(resources_of(context), place, form.value, target)
     if as_json:
         print_json(written)
         return
@@ -156,7 +158,9 @@ def _quality_row(one: JudgedSession) -> tuple[str, ...]:
     return (one.file.name, f"{one.quality.seconds:.0f}", goals, problems)
 
 
-def _print_sessions(sessions: list[RecordedSession]) -> None:
+def _print_sessions(sessions: list[SessionSummary]) -> None:
+    from pipeline.play.recordings.events import ENDED
+
     rows = ((one.name, f"{one.seconds:.0f}", ENDED[one.outcome]) for one in sessions)
     if sessions:
         print_table(("session", "seconds", "outcome"), rows)
