@@ -412,6 +412,15 @@ def started(desk: Desk, title: str, *more: str) -> tuple[subprocess.Popen, Calla
     )
 
     def await_line(beginning: str) -> str:
+        # One that says nothing more would be waited for until the end of the suite's patience.
+        ending = threading.Timer(x11.PATIENCE, process.kill)
+        ending.start()
+        try:
+            return _line(beginning)
+        finally:
+            ending.cancel()
+
+    def _line(beginning: str) -> str:
         for line in process.stdout:
             if line.startswith(beginning):
                 return line
@@ -442,6 +451,7 @@ def test_a_killed_recording_loses_less_than_a_second(desk):
     assert list(read_frames(desk.folder / "killed-0001.mjpeg"))
 
 
+@pytest.mark.usefixtures("pythons_own_signals")
 def test_one_that_is_interrupted_is_saved(desk):
     _game, window = desk.window("A Game", 100, 80, WIDTH, HEIGHT)
     desk.focus(window)

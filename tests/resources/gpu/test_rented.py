@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -534,22 +534,6 @@ def test_a_job_that_does_not_end_for_the_budget_is_ended_with_its_checkpoint(
 
 class Stopped(BaseException):
     """As Dagster's own interrupt: no `except Exception` sees it."""
-
-
-@pytest.fixture
-def pythons_own_signals() -> Iterator[None]:
-    """As in a fresh process.
-
-    Whatever ran Dagster in this one has left its handler for SIGTERM, and a shell that starts
-    something in the background has it ignore SIGINT.
-    """
-    before = {
-        signal.SIGTERM: signal.signal(signal.SIGTERM, signal.SIG_DFL),
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
-    }
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def test_cancelling_brings_the_newest_checkpoint_and_ends_the_pod(
