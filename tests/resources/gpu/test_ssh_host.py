@@ -52,7 +52,7 @@ def jobs_on(machine: SshMachine) -> list[str]:
 
 def sleeper_on(machine: SshMachine) -> int:
     jobs = machine.home / ".outpost" / "jobs"
-    wait_until(lambda: any(jobs.glob("*/pid_of_sleeper")), 20)
+    wait_until(lambda: any(jobs.glob("*/pid_of_sleeper")), 60)
     return int(next(jobs.glob("*/pid_of_sleeper")).read_text())
 
 
