@@ -33,7 +33,7 @@ from .constants import CALIBRATION_FILE
 from .export import export
 from .images import Images, as_input, read_images
 from .starting import Start, start_network
-from .steps import answers, without_gradients
+from .steps import answers, batches_of, without_gradients
 from .training import ClassifierTrainer
 
 
@@ -79,7 +79,8 @@ def finish(
     network = network.to("cpu")
     logits = torch.zeros(0, len(job["classes"]))
     if len(validation):
-        logits = without_gradients(answers, network, validation.pixels, torch.device("cpu"))
+        batches = batches_of(validation.pixels, torch.device("cpu"))
+        logits = without_gradients(answers, network, batches)
     calibration = calibrate(logits, validation.labels, job["target_accuracy"])
     outputs.json(CALIBRATION_FILE, calibration.to_json())
     shown = validation if len(validation) else train

@@ -14,7 +14,7 @@ from pipeline.jobs.program.constants import WORK_FOLDER
 from pipeline.jobs.program.outputs import Outputs
 
 from .constants import ARCHITECTURE_KEY, CLASSES_KEY, PREVIOUS_FILE
-from .networks import build_network, head_of, torchvision_models
+from .networks import HEAD_DEVIATION, build_network, head_of, torchvision_models
 
 Origin = Literal["previous", "imagenet", "scratch"]
 DOWNLOAD_SECONDS = 20
@@ -100,7 +100,7 @@ def take_over(
     place = {name: row for row, name in enumerate(before)}
     pairs = [(row, place[name]) for row, name in enumerate(classes) if name in place]
     with torch.no_grad():
-        head.weight.normal_(0, 0.01)
+        head.weight.normal_(0, HEAD_DEVIATION)
         # A new name begins as likely as the others are on average.
         head.bias.fill_(float(bias.mean()))
         for here, there in pairs:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from detector_runtime.system.cores import usable_cores
 
 from pipeline.jobs.program.constants import STOP_FILE
 from pipeline.jobs.program.outputs import Outputs
+from pipeline.training.detector_program.acceleration.data_parallel import Workers, workers_for
 
 from .augmentation import BY_KIND, augment
 from .checkpoints import ClassifierCheckpoint, moments_of, restore_moments
@@ -18,7 +21,7 @@ from .constants import HEAD, LAYERS
 from .images import Images, Sampler, as_input
 from .networks import features_of, freeze, head_of, normalized, set_training
 from .starting import Start
-from .steps import Steps, answers, focal_losses, without_gradients
+from .steps import Steps, answers, batches_of, focal_losses, without_gradients
 
 WARM_UP = 0.15
 """Share of all steps in which the rate rises."""
@@ -52,6 +55,13 @@ class ClassifierTrainer:
         self.best: dict[str, Any] = {}
         self.best_loss, self.waited = math.inf, 0
         self.patience: int = self.chosen["patience"]
+
+    @cached_property
+    def workers(self) -> Workers | None:
+        """Threads that share the work on a processor of several cores."""
+        if self.device.type == "cuda":
+            return None
+        return workers_for(self.chosen["batch"], usable_cores())
 
     def run(self, start: Start, saved: ClassifierCheckpoint | None) -> Any:
         """Train to the end or to the early stop; the network with its best weights."""
@@ -109,7 +119,7 @@ class ClassifierTrainer:
         optimizer = torch.optim.AdamW(learning, rate, weight_decay=self.chosen["weight_decay"])
         sampler = Sampler(self.train.labels, self.train.trust, self.chosen["hard_cap"])
         done = self._restore(network, optimizer, sampler, saved) if saved else 0
-        steps = Steps(network, self.chosen, usable_cores(), frozen)
+        steps = Steps(network, self.chosen["gamma"], self.workers, frozen)
         for epoch in range(done + 1, epochs + 1):
             side = self.side_of(epoch, epochs, is_tuned)
             began = time.monotonic()
@@ -159,12 +169,10 @@ class ClassifierTrainer:
 
         if not len(self.validation):
             return {"val_loss": None, "val_accuracy": None}
-        logits = without_gradients(
-            lambda net, batch: answers(net, resized(batch, side)),
-            network,
-            self.validation.pixels,
-            self.device,
+        batches = (
+            resized(batch, side) for batch in batches_of(self.validation.pixels, self.device)
         )
+        logits = without_gradients(answers, network, batches, self.workers)
         loss = float(functional.cross_entropy(logits, self.validation.labels))
         right = (logits.argmax(dim=1) == self.validation.labels).float().mean()
         return {"val_loss": finite(loss), "val_accuracy": round(float(right), 6)}
@@ -196,7 +204,7 @@ class ClassifierTrainer:
             done = (epoch - 1 + number / len(batches)) / epochs
             optimizer.param_groups[0]["lr"] = rate * one_cycle(done)
             optimizer.zero_grad(set_to_none=True)
-            losses = steps.step(*self._batch(rows, side, generator))
+            losses = steps.step(*self._batch(rows, side, generator), generator)
             torch.nn.utils.clip_grad_norm_(steps.network.parameters(), 5.0)
             optimizer.step()
             sampler.learn(rows, losses.cpu())
@@ -243,22 +251,20 @@ class ClassifierTrainer:
 
     def _features(self, network: Any) -> tuple[Any, Any]:
         """Of each image as it is, and of each once changed, with their labels."""
-        import torch
 
         generator = self._generator(HEAD, 1)
         chosen = BY_KIND[self.job["kind"]]
 
-        def plain(net: Any, batch: Any) -> Any:
+        def features(net: Any, batch: Any) -> Any:
             return features_of(net, normalized(batch))
 
-        def changed(net: Any, batch: Any) -> Any:
-            return features_of(net, normalized(augment(batch, chosen, generator)))
+        def views() -> Iterator[Any]:
+            yield from batches_of(self.train.pixels, self.device)
+            for batch in batches_of(self.train.pixels, self.device):
+                yield augment(batch, chosen, generator)
 
-        both = [
-            without_gradients(view, network, self.train.pixels, self.device)
-            for view in (plain, changed)
-        ]
-        return torch.cat(both), self.train.labels.repeat(2)
+        both = without_gradients(features, network, views(), self.workers)
+        return both, self.train.labels.repeat(2)
 
     def _keep_checkpoint(
         self, network: Any, optimizer: Any, sampler: Sampler, place: dict[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 import socket
@@ -18,7 +19,11 @@ from doubles.classifiers import write_classifier
 from PIL import Image
 from safetensors.torch import save_file
 
-from pipeline.community.classifiers.classifier_program import starting
+from pipeline.community.classifiers.classifier_program import (
+    networks,
+    starting,
+    training,
+)
 from pipeline.community.classifiers.classifier_program.augmentation import (
     ICONS,
     SCREENS,
@@ -49,7 +54,15 @@ from pipeline.community.classifiers.classifier_program.export import (
 )
 from pipeline.community.classifiers.classifier_program.images import Images, Sampler
 from pipeline.community.classifiers.classifier_program.starting import Origin, Start, take_over
-from pipeline.community.classifiers.classifier_program.steps import focal_losses
+from pipeline.community.classifiers.classifier_program.steps import (
+    AT_ONCE,
+    DROPOUT,
+    Steps,
+    batches_of,
+    dropout,
+    focal_losses,
+    without_gradients,
+)
 from pipeline.community.classifiers.classifier_program.training import (
     ClassifierTrainer,
     cosine,
@@ -57,6 +70,7 @@ from pipeline.community.classifiers.classifier_program.training import (
 )
 from pipeline.community.classifiers.job import DEFAULTS, ClassifierHyperparameters
 from pipeline.demo_game.inventory.icon_catalogue import icon_catalogue, look_alikes
+from pipeline.training.detector_program.acceleration.data_parallel import Workers
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -248,6 +262,56 @@ class Tiny(torch.nn.Module):
         self.classifier = torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Linear(4, names))
 
 
+def test_a_step_leaves_out_a_share_of_the_features_and_keeps_their_mean() -> None:
+    kept = dropout(300, 200, generator())
+    assert float((kept == 0).float().mean()) == pytest.approx(DROPOUT, abs=0.01)
+    assert float(kept.mean()) == pytest.approx(1, abs=0.01)
+    assert torch.equal(kept, dropout(300, 200, generator()))
+    assert not torch.equal(kept, dropout(300, 200, generator(1)))
+
+
+@pytest.mark.parametrize("architecture", ["efficientnet_b0", "mobilenet_v3_small"])
+def test_networks_begin_without_an_opinion_and_leave_dropout_to_the_steps(
+    monkeypatch: pytest.MonkeyPatch, architecture: str
+) -> None:
+    asked: dict[str, object] = {}
+    models = SimpleNamespace(**{architecture: lambda **how: asked.update(how) or Tiny(20)})
+    monkeypatch.setattr(networks, "torchvision_models", lambda: models)
+    network = networks.build_network(architecture, 20)
+    assert (asked["num_classes"], asked["dropout"]) == (20, 0.0)
+    logits = networks.head_of(network)(torch.ones(1, 4))
+    assert 0 < logits.abs().max() < 0.2
+
+
+def test_threads_that_share_a_batch_leave_out_the_same_features_each_time() -> None:
+    network, workers = Tiny(), Workers(2, 2)
+    network.classifier[0].p = 0.0
+    images, labels = torch.rand(64, 3, 16, 16, generator=generator()), torch.arange(64) % 2
+    losses = []
+    for seed in (0, 0, 0, 1):
+        steps = Steps(network, 2.0, workers)
+        steps.train()
+        losses.append(steps.step(images, labels, generator(seed)))
+    assert torch.equal(losses[0], losses[1])
+    assert torch.equal(losses[0], losses[2])
+    assert not torch.equal(losses[0], losses[3])
+
+
+def test_threads_say_of_images_what_one_says_in_the_same_order() -> None:
+    network = Tiny(3)
+    images = torch.randint(0, 256, (3 * AT_ONCE + 5, 3, 8, 8), generator=generator())
+    images = images.to(torch.uint8)
+
+    def mean(_network: object, batch: torch.Tensor) -> torch.Tensor:
+        assert torch.is_inference_mode_enabled()
+        return batch.mean(dim=(1, 2, 3))
+
+    for workers in (None, Workers(2, 2)):
+        found = without_gradients(mean, network, batches_of(images, "cpu"), workers)
+        assert torch.allclose(found, images.float().mean(dim=(1, 2, 3)) / 255)
+    assert not network.training
+
+
 def test_what_is_exported_answers_with_its_temperature_and_features_of_length_1() -> None:
     network, images = Tiny(3).eval(), torch.rand(4, 3, 32, 32, generator=generator())
     with torch.inference_mode():
@@ -294,6 +358,22 @@ def test_a_training_that_gets_no_better_ends_with_the_weights_that_were_best(
     assert training.told.epochs == ["head", "train", "train", "train"]
     assert training.told.messages[-1] == "Stopped after epoch 3: no better for 3 epochs"
     assert all(torch.equal(ended.state_dict()[name], best) for name, best in training.best.items())
+
+
+@pytest.mark.slow
+def test_equal_trainings_end_with_equal_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(training, "usable_cores", lambda: 2)
+    begun, ended = Tiny(), []
+    begun.classifier[0].p = 0.0
+    for seed in (42, 42, 43):
+        trainer = Training(tmp_path, epochs=2)
+        trainer.chosen |= {"batch": 16, "seed": seed}
+        ended.append(trainer.run(Start(copy.deepcopy(begun), "previous"), None).state_dict())
+    first, second, other = ended
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["classifier.1.weight"], other["classifier.1.weight"])
 
 
 @pytest.mark.slow
