@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from detector_runtime.bundle import Bundle
-from detector_runtime.updates.installing import own_contents, own_version
+from detector_runtime.released.kinds import own_contents
+from detector_runtime.updates.installing import own_version
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.errors import OutpostError

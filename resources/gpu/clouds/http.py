@@ -14,7 +14,6 @@ import os
 import random
 import re
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -23,7 +22,6 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import version
 from typing import Annotated, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import (
@@ -45,10 +43,9 @@ from resources.gpu.clouds.base import (
     Pod,
     PodStatus,
 )
+from resources.services.base_urls import is_base_url, may_get_a_key
+from resources.services.rate_limits import BusyServiceError, RateLimiter, shared_limiter
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-BUSY_SECONDS = 5.0
-"""Waited where a service has had enough and does not say for how long."""
 LONGEST_BACKOFF = 10.0
 CLOCK_MINUTES = 15
 """By which clocks may differ without harm."""
@@ -385,7 +382,7 @@ class ApiClient:
         Raises:
             CloudError: refused, or not to be reached.
         """
-        self.limiter.wait(self.retries.longest_wait)
+        wait_for_turn(self.limiter, self.retries.longest_wait)
         ends = time.monotonic() + seconds
         timeout = httpx.Timeout(self.retries.timeout_seconds, read=seconds)
         try:
@@ -425,7 +422,7 @@ class ApiClient:
 
     def _send(self, method: str, path: str, query: Query | None, body: object) -> ApiResponse:
         with self._client(httpx.Timeout(self.retries.timeout_seconds)) as client:
-            self.limiter.wait(self.retries.longest_wait)
+            wait_for_turn(self.limiter, self.retries.longest_wait)
             parameters = dict(query) if query else None
             # Without a body none is announced, either: some servers would refuse that.
             response = client.request(method, self.base_url + path, params=parameters, json=body)
@@ -459,56 +456,19 @@ class ApiClient:
         return f"{type(error).__name__}: {error}".replace(key, "***").removesuffix(": ")
 
 
-class RateLimiter:
-    """Keeps requests apart, and keeps still for as long as the service wants it."""
+def wait_for_turn(limiter: RateLimiter, longest: float) -> None:
+    """Wait for a request's turn.
 
-    def __init__(self, seconds_apart: float) -> None:
-        self.seconds_apart = seconds_apart
-        self._lock = threading.Lock()
-        self._next = 0.0
-        self._still_until = 0.0
-
-    def wait(self, longest: float) -> None:
-        """Wait for this request's turn.
-
-        Raises:
-            CloudBusyError: its turn would come later than `longest` seconds from now.
-        """
-        with self._lock:
-            now = time.monotonic()
-            turn = max(now, self._next, self._still_until)
-            if turn - now > longest:
-                raise CloudBusyError(
-                    f"Too many requests: the service accepts none for {turn - now:.0f} s.",
-                    "Wait that long and try again; fewer leases at once need fewer requests.",
-                )
-            self._next = turn + self.seconds_apart
-        time.sleep(turn - now)
-        with self._lock:
-            # Sleep may have been longer than it should; the distance counts from its end.
-            self._next = max(self._next, time.monotonic() + self.seconds_apart)
-
-    def update(self, status: int, headers: Mapping[str, str]) -> None:
-        """Read from a reply how long the service wants to be left alone."""
-        seconds = [
-            float(reset)
-            for left, reset in re.findall(r"\br=(\d+);\s*t=(\d+)", headers.get("ratelimit", ""))
-            if int(left) == 0
-        ]
-        if status == 429:
-            after = headers.get("retry-after", "")
-            seconds.append(float(after) if after.isdecimal() else BUSY_SECONDS)
-        if seconds:
-            with self._lock:
-                self._still_until = max(self._still_until, time.monotonic() + max(seconds))
-
-
-_limiters: dict[tuple[str, float], RateLimiter] = {}
-
-
-def shared_limiter(what: str, seconds_apart: float) -> RateLimiter:
-    """This process's only limiter for a service, or for one kind of request to it."""
-    return _limiters.setdefault((what, seconds_apart), RateLimiter(seconds_apart))
+    Raises:
+        CloudBusyError: it would come later than `longest` seconds from now.
+    """
+    try:
+        limiter.wait(longest)
+    except BusyServiceError:
+        raise CloudBusyError(
+            f"Too many requests: the service accepts none for {limiter.seconds_left:.0f} s.",
+            "Wait that long and try again; fewer leases at once need fewer requests.",
+        ) from None
 
 
 def checked_url(url: str) -> str:
@@ -517,8 +477,7 @@ def checked_url(url: str) -> str:
     Raises:
         CloudError: it is none, or would send the key unencrypted over a network.
     """
-    plain = re.fullmatch(r"https?://[A-Za-z0-9.\-:\[\]]+(/[A-Za-z0-9._\-/]*)?", url)
-    if plain is None or not _may_get_a_key(url):
+    if not (is_base_url(url) and may_get_a_key(url)):
         raise CloudError(
             f"{url!r} cannot be the base URL of an API that is sent a key.",
             "Write it as https://host/path, without user, query or anything after it.",
@@ -535,15 +494,6 @@ def checked_id(pod_id: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", pod_id):
         raise CloudError(f"{pod_id!r} is not the id of a pod.", "Run `outpost gpu list`.")
     return pod_id
-
-
-def _may_get_a_key(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        is_port = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    return is_port and (parts.scheme == "https" or parts.hostname in LOOPBACK)
 
 
 @cache

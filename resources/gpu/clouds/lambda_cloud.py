@@ -46,9 +46,10 @@ from resources.gpu.clouds.http import (
     Service,
     checked_id,
     incomplete_list,
-    shared_limiter,
+    wait_for_turn,
 )
 from resources.gpu.clouds.offers import diagnose_offers, suitable
+from resources.services.rate_limits import shared_limiter
 
 BASE_URL = "https://cloud.lambda.ai/api/v1"
 KEY = ApiKey("LAMBDA_API_KEY", "https://cloud.lambda.ai/api-keys")
@@ -238,7 +239,7 @@ class LambdaCloud:
         raise error
 
     def _launch(self, launch: Mapping[str, object]) -> str:
-        self._launches.wait(self.settings.retries.longest_wait)
+        wait_for_turn(self._launches, self.settings.retries.longest_wait)
         reply = self._api.create("/instance-operations/launch", launch)
         reply.raise_for_error()
         try:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from detector_runtime.bundle import Bundle
 from detector_runtime.errors import BundleError
+from detector_runtime.released.kinds import own_contents
 from detector_runtime.system.files import FolderLock
 from detector_runtime.updates import installing
-from detector_runtime.updates.installing import own_contents, own_version
+from detector_runtime.updates.installing import own_version
 
 from detector_runtime import ModelUpdater, open_detector
 from resources.deployment import target_program

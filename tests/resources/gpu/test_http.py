@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -22,16 +20,16 @@ from resources.gpu.clouds.http import (
     ApiClient,
     ApiKey,
     ApiResponse,
-    RateLimiter,
     ResponseBody,
     RetryPolicy,
     Service,
     _certificates,
     checked_id,
     checked_url,
-    shared_limiter,
+    wait_for_turn,
 )
 from resources.gpu.settings import API_KEYS, Provider
+from resources.services.rate_limits import RateLimiter
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -52,52 +50,12 @@ def test_settings_and_clouds_name_the_same_variables() -> None:
     assert {provider: key.variable for provider, key in keys.items()} == API_KEYS
 
 
-def test_threads_take_turns_at_one_pace() -> None:
-    limiter = RateLimiter(seconds_apart=0.05)
-    threads = [threading.Thread(target=limiter.wait, args=(10.0,)) for _ in range(6)]
-    begin = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert time.monotonic() - begin >= 5 * 0.05
-
-
-def test_a_service_has_one_limiter_in_a_process() -> None:
-    assert shared_limiter("https://a", 1.0) is shared_limiter("https://a", 1.0)
-    assert shared_limiter("https://a", 1.0) is not shared_limiter("https://b", 1.0)
-
-
-@pytest.mark.parametrize(
-    ("status", "headers", "seconds"),
-    [
-        (200, {"ratelimit": '"minute";r=0;t=40, "hour";r=9;t=900'}, 40),
-        (200, {"ratelimit": '"minute";r=0;t=40, "hour";r=0;t=900'}, 900),
-        (429, {"retry-after": "70"}, 70),
-        (429, {"retry-after": "7", "ratelimit": '"minute";r=0;t=30'}, 30),
-        (429, {"retry-after": "Sat, 21 Nov 2026 07:28:00 GMT"}, 5),
-        (429, {}, 5),
-    ],
-)
-def test_a_service_is_left_alone_for_as_long_as_it_says(
-    status: int, headers: dict[str, str], seconds: int
-) -> None:
+def test_a_service_that_wants_to_be_left_alone_for_long_is_busy() -> None:
     limiter = RateLimiter(0.0)
-    limiter.update(status, headers)
+    limiter.update(429, {"retry-after": "70"})
 
-    with pytest.raises(CloudBusyError, match=f"none for {seconds} s"):
-        limiter.wait(longest=seconds - 1.5)
-
-
-@pytest.mark.parametrize(
-    "headers", [{}, {"ratelimit": '"minute";r=1;t=40'}, {"ratelimit": "?"}, {"retry-after": "9"}]
-)
-def test_a_service_that_has_not_had_enough_is_asked_at_once(headers: dict[str, str]) -> None:
-    limiter = RateLimiter(0.0)
-    limiter.update(200, headers)
-
-    limiter.wait(longest=0.1)
+    with pytest.raises(CloudBusyError, match="none for 70 s"):
+        wait_for_turn(limiter, longest=60.0)
 
 
 @settings(deadline=None)

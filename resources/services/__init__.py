@@ -1,0 +1,1 @@
+"""What is alike for all services that are asked over HTTP: which address, and how often."""
