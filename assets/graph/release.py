@@ -5,12 +5,14 @@ written again. What was published is an artifact that names it, which keeps all 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from detector_runtime.bundle import BundleMetrics, Interval, ThresholdTable
+from detector_runtime.updates.documents import MANIFEST_FILE
 
 from assets.core.building import AssetBuild, Metadata, build_asset, latest
 from assets.core.keys import GameKeys
@@ -150,23 +152,31 @@ def _published_model(pack: GamePack) -> dg.AssetsDefinition:
         )
         publisher = releases.publisher(pack.name)
         new = new_version(pack.name, store, package, evaluation, export)
-        version, publication = publish(publisher, new, context.run.run_id)
-        recipe = publication.model_dump(mode="json")
         inputs = (package, evaluation, export)
-        build = AssetBuild(context, store, keys.published_model, code, recipe, inputs)
-
-        def write(folder: Path) -> None:
-            PublishedModel.write(folder, publication)
-
-        return build_asset(build, write, lambda _folder: show_version(version, publisher.store))
+        build = AssetBuild(context, store, keys.published_model, code, {}, inputs)
+        return publish(publisher, new, build)
 
     return published_model
 
 
-def publish(
+def publish(publisher: Publisher, new: Publishable, build: AssetBuild) -> dg.MaterializeResult[Any]:
+    """Publish a version, have the challenger's channel offer it, and build the asset that says so.
+
+    Args:
+        build: of that asset; its configuration becomes what was published.
+    """
+    version, publication = _published(publisher, new, build.context.run.run_id)
+    told = replace(build, config=publication.model_dump(mode="json"))
+
+    def write(folder: Path) -> None:
+        PublishedModel.write(folder, publication)
+
+    return build_asset(told, write, lambda _folder: show_version(version, publisher.store))
+
+
+def _published(
     publisher: Publisher, new: Publishable, run_id: str
 ) -> tuple[PublishedVersion, Publication]:
-    """Publish a version and have the challenger's channel offer it."""
     store = publisher.store
     sequence = store.next_sequence(CHALLENGER)
     version = publisher.publish(new)
@@ -291,11 +301,17 @@ def show_version(version: PublishedVersion, store: ReleaseStore) -> Metadata:
         "version": manifest.version,
         "id": version.id,
         "place": store.place,
+        "document": f"{store.place}/versions/{version.id}/{MANIFEST_FILE}",
         "signed_by": version.signed_by or "",
         "model_mb": round(manifest.total_bytes / 1e6, 2),
         "channels": table(["channel", "offers", "move", "since", "until", "who", "why"], rows),
         "promote": f"outpost release promote {version.id} --game {store.name} --reason ...",
         "roll_back": f"outpost release rollback --game {store.name} --reason ...",
     }
-    f1 = manifest.metrics.real_micro_f1
-    return shown if f1 is None else {**shown, "real_f1": f1.value}
+    measured = manifest.metrics
+    figures = {
+        "real_f1": measured.real_micro_f1,
+        "icon_accuracy": measured.icon_accuracy,
+        "win_rate": measured.win_rate,
+    }
+    return {**shown, **{name: one.value for name, one in figures.items() if one is not None}}

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from detector_runtime import (
     BundleError,
+    ConfigurationError,
     Detector,
     DetectorSettings,
     ModelLoadError,
@@ -44,6 +45,14 @@ def screenshot(scale: int = 1) -> tuple[Pixels, set[tuple[int, int]]]:
     return image, {(x * scale, y * scale) for x, y in corners}
 
 
+def tiled_screenshot() -> tuple[Pixels, set[tuple[int, int]]]:
+    """One whose blocks lie on the grid of some tile: those of 64 pixels share 19, from 0 on."""
+    image, places = np.zeros((64, 109, 3), np.uint8), {(0, 0), (32, 16), (45 + 48, 32)}
+    for x, y in places:
+        image[y : y + 16, x : x + 16, 0] = 255
+    return image, places
+
+
 def corners(found: Any) -> set[tuple[int, int]]:
     return {(round(entity.bbox[0]), round(entity.bbox[1])) for entity in found}
 
@@ -65,14 +74,7 @@ def test_a_file_alone_finds_in_every_mode_what_it_learned(
     mode: str,
 ) -> None:
     path = trained(block_model, LEARNED, shape=shape)
-    if shape is not FREE:
-        # Blocks must lie on the grid of some tile: those of 64 pixels share 19, from 0 on.
-        image = np.zeros((64, 109, 3), np.uint8)
-        places = {(0, 0), (32, 16), (45 + 48, 32)}
-        for x, y in places:
-            image[y : y + 16, x : x + 16, 0] = 255
-    else:
-        image, places = screenshot()
+    image, places = screenshot() if shape is FREE else tiled_screenshot()
     detector = get_detector(str(path), tracking="none", reconfigure=True)
     with caplog.at_level(logging.WARNING):
         result = getattr(detector, mode)(image)
@@ -86,6 +88,39 @@ def test_the_scale_need_not_be_that_of_the_screen(block_model: Callable[..., Pat
     image, places = screenshot(2)
     assert corners(alone(path).detect_fast(image)) == places
     assert not alone(path).detect_fast(screenshot()[0])
+
+
+@pytest.mark.parametrize("shape", [FREE, (1, 3, SIDE, SIDE)])
+@pytest.mark.parametrize("mode", MODES)
+def test_the_caller_can_say_it_of_a_larger_screen_that_shows_more(
+    block_model: Callable[..., Path],
+    caplog: pytest.LogCaptureFixture,
+    shape: tuple[Any, ...],
+    mode: str,
+) -> None:
+    path = block_model(shape=shape, imgsz=f"[{SIDE}, {SIDE}]")
+    image, places = screenshot() if shape is FREE else tiled_screenshot()
+    assert corners(alone(path).detect_fast(image)) != places
+    with caplog.at_level(logging.WARNING):
+        found = getattr(alone(path, scale=1.0), mode)(image)
+    assert corners(found) == places
+    assert caplog.text == ""
+
+
+def test_a_scale_and_a_size_are_not_asked_for_together() -> None:
+    for wrong in ({"scale": 0.0}, {"scale": 1000.0}, {"scale": 1.0, "imgsz": 64}):
+        with pytest.raises(ConfigurationError, match=r"scale|imgsz"):
+            DetectorSettings(**wrong)
+
+
+def test_a_scale_is_refused_where_it_would_not_be_kept(
+    make_bundle: Callable[..., Path], tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "best.pt"
+    checkpoint.touch()
+    for model in (make_bundle("stretched", io={"preprocess": "stretch"}), checkpoint):
+        with pytest.raises(ConfigurationError, match=r"scale is 1\.0"):
+            alone(model, scale=1.0)
 
 
 def test_a_bundle_says_it_and_needs_no_more(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from detector_runtime.bundle import Bundle
 from detector_runtime.errors import DetectorError
+from detector_runtime.released.kinds import ReleasedKind
 
 from pipeline.errors import OutpostError
 from pipeline.evaluation.comparison.paired import compare
@@ -19,6 +20,7 @@ from pipeline.release.community.community_gates import (
     keeps_contract,
     reaches_floors,
 )
+from pipeline.release.policies.policy_gates import beats_random, plays_what_it_says, wins_no_less
 from pipeline.release.version import OpenVersion
 
 REQUIRED_LINEAGE = (
@@ -29,6 +31,8 @@ REQUIRED_LINEAGE = (
     "runtime_package",
 )
 """Assets without which nobody can tell where a model comes from."""
+REQUIRED_POLICY_LINEAGE = ("recordings", "policies", "policy_evaluation", "policy_package")
+"""The same of policies."""
 REQUIRED_COMMUNITY_LINEAGE = (
     "voted_crops",
     "icon_classifier",
@@ -82,10 +86,7 @@ def judge(
     Args:
         champion: what everybody has now; None for the first one.
     """
-    if candidate.manifest.kind == "community":
-        gates = _of_community_model(candidate, champion, rules)
-    else:
-        gates = _of_detector(candidate, champion, rules)
+    gates = _GATES[candidate.manifest.kind](candidate, champion, rules)
     return tuple(_asked(name, question, limit) for name, (question, limit) in gates.items())
 
 
@@ -142,6 +143,34 @@ def _of_detector(
             "all that it was made from is named",
         ),
     }
+
+
+def _of_policies(
+    candidate: OpenVersion, champion: OpenVersion | None, _rules: GateRules
+) -> _Questions:
+    return {
+        "contract": (
+            lambda: plays_what_it_says(candidate),
+            "programs can play with it, and its game and goals are those of its manifest",
+        ),
+        "beats_random": (
+            lambda: beats_random(candidate),
+            "a return above a random player's, with certainty",
+        ),
+        "win_rate": (
+            lambda: wins_no_less(candidate, champion),
+            "not below the champion's with certainty, against the same opponent",
+        ),
+        "provenance": (
+            lambda: _provenance(candidate, REQUIRED_POLICY_LINEAGE),
+            "all that it was made from is named",
+        ),
+    }
+
+
+_GATES: Mapping[
+    ReleasedKind, Callable[[OpenVersion, OpenVersion | None, GateRules], _Questions]
+] = {"detector": _of_detector, "community": _of_community_model, "policies": _of_policies}
 
 
 def _asked(name: str, question: Callable[[], tuple[bool, str]], limit: str) -> Gate:

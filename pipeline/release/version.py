@@ -28,6 +28,9 @@ from pipeline.release.bundle import MODEL_NAME
 from pipeline.release.package import RuntimePackage
 from pipeline.release.wheel import MODEL_LICENCE
 
+MODEL_FOLDER = "model"
+"""In an artifact, the folder of a community model or of policies that programs open."""
+
 
 class VersionError(OutpostError):
     """A folder that holds no version, or not all of it."""
@@ -114,10 +117,7 @@ def manifest_of_files(bundle: BundleManifest, files: Mapping[str, Path], **other
     """
     return Manifest(
         version=bundle.version,
-        files={
-            name: FileDigest(sha256=sha256_of(file), size=file.stat().st_size)
-            for name, file in files.items()
-        },
+        files=digests_of(files),
         classes=bundle.classes,
         classes_sha256=classes_digest(bundle.classes),
         input=bundle.io.model_dump(mode="json"),
@@ -125,6 +125,14 @@ def manifest_of_files(bundle: BundleManifest, files: Mapping[str, Path], **other
         min_runtime=bundle.min_runtime,
         **others,
     )
+
+
+def digests_of(files: Mapping[str, Path]) -> dict[str, FileDigest]:
+    """What a manifest says of files, by the name under which they travel."""
+    return {
+        name: FileDigest(sha256=sha256_of(file), size=file.stat().st_size)
+        for name, file in files.items()
+    }
 
 
 def interval_of(bundle: BundleManifest) -> ScoreInterval | None:

@@ -21,7 +21,8 @@ release_app = typer.Typer(
     no_args_is_help=True,
     help="Models that are published in the folder or bucket that OUTPOST_RELEASES names. Begin "
     "with `outpost release keys init`. Then the asset published_model publishes, and "
-    "`outpost release promote` offers what was published to everybody.",
+    "`outpost release promote` offers what was published to everybody. A game's community model "
+    "and its policies are called by the game's name with -community or -policies after it.",
 )
 keys_app = typer.Typer(
     no_args_is_help=True,
@@ -51,9 +52,9 @@ def list_releases(context: typer.Context, game: Game = "demo", as_json: Json = F
         plain(
             "Nothing is published yet: set OUTPOST_RELEASES for `outpost dev` too, and materialize"
         )
-        plain(f"{found.asset}.")
+        plain(f"{found.kind.asset}.")
         return
-    figure = "accuracy" if found.is_community else "real F1"
+    figure = found.kind.figure
     columns = ("version", "bundle", "made (UTC)", figure, "MB", "signed by", "offered in")
     print_table(columns, (_version_row(one, offered) for one in found.versions))
     for state in found.channels:
@@ -269,6 +270,7 @@ def revoke(
 
     Example: `outpost release keys revoke 3f2a9c0011223344 --game aoe2`
     """
+    from assets.operations.publishing.published_kinds import kind_of
     from assets.operations.publishing.release_keys import revoke_key
 
     with explained():
@@ -280,7 +282,7 @@ def revoke(
     for channel in left:
         note(
             f"Nothing that {channel} has offered is signed by a key that counts. Materialize "
-            "published_model again, then promote it."
+            f"{kind_of(keys.name).asset} again, then promote it."
         )
 
 
@@ -317,7 +319,7 @@ def _print_keys(keys: KeySet) -> None:
 
 def _version_row(one: PublishedVersion, offered: dict[str, str]) -> tuple[str, ...]:
     manifest = one.manifest
-    figure = manifest.metrics.icon_accuracy or manifest.metrics.real_micro_f1
+    figure = manifest.metrics.main
     return (
         one.id,
         manifest.version,

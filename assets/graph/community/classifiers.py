@@ -24,7 +24,7 @@ from assets.core.building import (
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import PREVIEW, drawing, image, literal, table
-from assets.graph.training import job_listener, left_behind, show_bill
+from assets.graph.training import job_listener, run_on_host, show_bill
 from pipeline.community.classifiers.classifier_program.constants import HEAD
 from pipeline.community.classifiers.dataset import (
     RULES,
@@ -54,8 +54,6 @@ from pipeline.errors import OutpostError
 from pipeline.evaluation.metrics.sessions import Estimate
 from pipeline.games.pack import GamePack
 from pipeline.jobs.events import JobEvent
-from pipeline.jobs.kept import JobFiles
-from pipeline.jobs.program.constants import OUTPUTS_FOLDER
 from pipeline.provenance import code_version_behind
 from pipeline.training.library.checkpoints import find_checkpoint
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
@@ -287,15 +285,8 @@ class ClassifierTraining:
         return AssetBuild(self.context, self.store, self.key, code, recipe, inputs)
 
     def _run(self, spec: ClassifierSpec, job: Path) -> None:
-        log, outputs = self.context.log, JobFiles(job.parent / OUTPUTS_FOLDER)
-        try:
-            with self.gpu.rent(classifier_job_spec(spec)) as lease:
-                log.info(f"Training on {lease.host.name} ({lease.host.provider}).")
-                lease.run(job, _listener(log), log.debug)
-        except BaseException:
-            if outputs.folder.is_dir():  # A host was had.
-                log.error(left_behind(outputs))
-            raise
+        log = self.context.log
+        run_on_host(self.gpu, classifier_job_spec(spec), job, _listener(log), log)
 
     def _say(self, message: str) -> None:
         notice(self.context.log.info, message)

@@ -23,7 +23,6 @@ from assets.core.metadata import literal, table
 from assets.graph.release import (
     lineage_of,
     publish,
-    show_version,
     signers_of,
     trusted_record,
     trusted_records,
@@ -47,7 +46,6 @@ from pipeline.release.community.parts import (
     part_of,
     require_believed,
 )
-from pipeline.release.published import PublishedModel
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.releases.release_store import NoKeysError, ReleaseStore
 from resources.releases.resource import LOCATION_VARIABLE, Releases
@@ -145,15 +143,8 @@ def _published_community_model(pack: GamePack) -> dg.AssetsDefinition:
             record_signers=signers_of(store, records),
             created_at=datetime.fromisoformat(records[0].made_at),
         )
-        publisher = releases.publisher(community_name(pack.name))
-        version, publication = publish(publisher, new, context.run.run_id)
-        recipe = publication.model_dump(mode="json")
-        build = AssetBuild(context, store, keys.published_community_model, code, recipe, (package,))
-
-        def write(folder: Path) -> None:
-            PublishedModel.write(folder, publication)
-
-        return build_asset(build, write, lambda _folder: show_version(version, publisher.store))
+        build = AssetBuild(context, store, keys.published_community_model, code, {}, (package,))
+        return publish(releases.publisher(community_name(pack.name)), new, build)
 
     return published_community_model
 

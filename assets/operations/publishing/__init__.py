@@ -1,4 +1,4 @@
 """What the commands of `outpost release` and `outpost deploy` carry out; publishing is an asset.
 
-Read `promotion`, `release_keys`, `deploying`.
+Read `published_kinds`, `promotion`, `release_keys`, `deploying`.
 """

@@ -17,10 +17,9 @@ from detector_runtime.errors import DetectorError
 from assets.core.building import NotMaterializedError, latest
 from assets.core.keys import GameKeys
 from assets.operations.publishing.promotion import chosen_version
+from assets.operations.publishing.published_kinds import other_than_detector
 from pipeline.errors import OutpostError
 from pipeline.games.pack import PackError, load_pack
-from pipeline.release.community.new_version import COMMUNITY_SUFFIX
-from pipeline.release.community.package import is_community_model
 from pipeline.release.package import RuntimePackage
 from resources.defaults import Resources
 from resources.deployment.deployment import (
@@ -112,7 +111,7 @@ def deploy(resources: Resources, request: DeployRequest) -> Deployment:
         OutpostError, DetectorError: it came to nothing, and what was live is live.
     """
     target = found_target(resources, request.target, request.settings)
-    _refuse_community_model(target.settings.game, request.model)
+    _require_detector(target.settings.game, request.model)
     page = _package_key(target.settings)
     with _alone(resources, target), _bundle(resources, target.settings.game, request) as bundle:
         origin, folder = bundle
@@ -200,12 +199,13 @@ def found_target(resources: Resources, word: str, given: dict[str, str]) -> Name
     return NamedTarget(word if word in named else settings.place, settings)
 
 
-def _refuse_community_model(game: str, model: Path | None) -> None:
+def _require_detector(game: str, model: Path | None) -> None:
     """Say what to do instead: a target runs a detector, and is tried out as one."""
-    if not game.endswith(COMMUNITY_SUFFIX) and not (model and is_community_model(model)):
+    other = other_than_detector(game, model)
+    if other is None:
         return
     raise DeployError(
-        "A community model is not deployed to a target.",
+        f"Only a detector is deployed to a target, not {other.called}.",
         "Publish and promote it, and have the program follow it: "
         "`detector-runtime update FOLDER --source ADDRESS --keys KEYS`. Without a publisher, copy "
         "its folder there and use it: `detector-runtime use FOLDER MODEL`.",

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from detector_runtime.updates.documents import ChannelPointer, KeySet
 
+from assets.operations.publishing.published_kinds import PublishedKind, kind_of
 from assets.operations.publishing.release_keys import publisher_of
 from pipeline.errors import OutpostError
 from pipeline.progress import Report
 from pipeline.release.channels import CHALLENGER, CHAMPION, CHANNELS, checked_reason, expires_soon
-from pipeline.release.community.new_version import COMMUNITY_SUFFIX
 from pipeline.release.gates import Gate, GateRules, judge
 from pipeline.release.version import OpenVersion
 from resources.defaults import Resources
@@ -55,14 +55,9 @@ class Published:
     channels: tuple[ChannelState, ...]
 
     @property
-    def is_community(self) -> bool:
-        """Whether these are community models."""
-        return self.keys.name.endswith(COMMUNITY_SUFFIX)
-
-    @property
-    def asset(self) -> str:
-        """Which asset publishes another version."""
-        return _asset_of(self.keys.name)
+    def kind(self) -> PublishedKind:
+        """Of what kind these are."""
+        return kind_of(self.keys.name)
 
 
 @dataclass(frozen=True)
@@ -178,7 +173,7 @@ def renew(resources: Resources, game: str, reason: str) -> tuple[ChannelPointer,
     if not renewed:
         raise PromotionError(
             f"No channel of {publisher.store.name} offers anything.",
-            f"Publish a version first: materialize {_asset_of(publisher.store.name)}.",
+            f"Publish a version first: materialize {kind_of(publisher.store.name).asset}.",
         )
     return renewed
 
@@ -214,7 +209,7 @@ def chosen_version(store: ReleaseStore, version_id: str | None) -> PublishedVers
         if head is None:
             raise PromotionError(
                 f"The channel {channel} of {store.name} offers nothing.",
-                f"Publish a version first: materialize {_asset_of(store.name)}.",
+                f"Publish a version first: materialize {kind_of(store.name).asset}.",
             )
         return store.version(head.version)
     number = version_id.partition("-")[0]
@@ -245,10 +240,6 @@ def _champion(
 def _with_refusals(reason: str, gates: Sequence[Gate]) -> str:
     refused = [f"{gate.name}: {gate.figure}" for gate in gates if not gate.passed]
     return f"{reason} (forced past {'; '.join(refused)})"[:2000] if refused else reason
-
-
-def _asset_of(model: str) -> str:
-    return "published_community_model" if model.endswith(COMMUNITY_SUFFIX) else "published_model"
 
 
 def _checked(channel: str) -> str:

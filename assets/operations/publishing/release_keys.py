@@ -7,12 +7,10 @@ from pathlib import Path
 
 from detector_runtime.updates.documents import KeySet
 
+from assets.operations.publishing.published_kinds import model_of, other_than_detector
 from pipeline.errors import OutpostError
 from pipeline.files import write_once
-from pipeline.games.pack import PackError, load_pack
 from pipeline.release.channels import CHANNELS
-from pipeline.release.community.new_version import COMMUNITY_SUFFIX, community_name
-from pipeline.release.community.package import is_community_model
 from pipeline.release.openssf import OpenssfKey
 from resources.defaults import Resources
 from resources.releases.publisher import Publisher
@@ -22,37 +20,21 @@ class PublicKeyFileError(OutpostError):
     """A file into which a public key cannot be written."""
 
 
-class CommunitySigningError(OutpostError):
-    """A community model that is to be signed as if it were a bundle."""
+class SignedByHandError(OutpostError):
+    """A model that is to be signed as if it were a bundle."""
 
 
 def publisher_of(resources: Resources, game: str) -> Publisher:
     """Who publishes a game's models: this user.
 
     Args:
-        game: a pack, or its name with `-community` after it for its community model.
+        game: a pack, or its name with `-community` or `-policies` after it.
 
     Raises:
         ReleaseError: nobody has said where models are published.
-        PackError: there is no such pack, or its players label nothing.
+        PackError: there is no such pack, or it has no such models.
     """
-    return resources.releases.publisher(_model_of(game))
-
-
-def _model_of(game: str) -> str:
-    base = game.removesuffix(COMMUNITY_SUFFIX)
-    try:
-        return load_pack(game).name
-    except PackError:
-        if base == game:
-            raise
-    pack = load_pack(base)
-    if pack.community is None:
-        raise PackError(
-            f"The pack '{base}' says nothing of what players label.",
-            "Add a community.yaml to its folder, or leave out -community.",
-        )
-    return community_name(pack.name)
+    return resources.releases.publisher(model_of(game))
 
 
 def init_keys(resources: Resources, game: str) -> tuple[KeySet, Path]:
@@ -109,14 +91,15 @@ def sign_bundle(
     """Write a bundle into a new folder with a signed manifest; returns the folder.
 
     Raises:
-        CommunitySigningError: it is a community model.
+        SignedByHandError: it is no bundle.
         SigningError, BundleError, PrivateKeyError: see `Publisher.sign_bundle`.
     """
-    if game.endswith(COMMUNITY_SUFFIX) or is_community_model(bundle):
-        raise CommunitySigningError(
-            "A community model is not signed by hand: its published versions are.",
-            "Materialize published_community_model, and hand over the folder of the version that "
-            "`outpost release list` shows, with the keys.json of its place.",
+    other = other_than_detector(game, bundle)
+    if other is not None:
+        raise SignedByHandError(
+            f"Only a bundle is signed by hand, not {other.called}.",
+            f"Materialize {other.asset}, and hand over the folder of the version that `outpost "
+            "release list` shows, with the keys.json of its place.",
         )
     publisher = publisher_of(resources, game)
     publisher.sign_bundle(bundle.absolute(), folder.absolute(), openssf=openssf)

@@ -10,7 +10,7 @@ when it is first used. Nothing here knows how a detector is trained.
 
 Read `results`, `detector` and `access`, then `models`, `bundle` and `tracking`; `updates` keeps a
 model up to date, `contribute` sends what players confirm, `community` names icons, screens and
-texts by what is in `classify`, `policies` plays by what is known of a game.
+texts by what is in `classify`, `play` plays by what is in `policies`, kept up to date too.
 """
 
 from __future__ import annotations

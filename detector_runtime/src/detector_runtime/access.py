@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from detector_runtime.checks import check
 from detector_runtime.detector import Detector
 from detector_runtime.errors import ConfigurationError, ModelLoadError
 from detector_runtime.models.base import Model
@@ -194,28 +195,31 @@ def open_model(path: Path, settings: DetectorSettings) -> Model:
 
     Raises:
         ModelLoadError: absent, damaged, or of another kind.
+        ConfigurationError: it cannot be opened with these settings.
     """
     from detector_runtime.bundle import Bundle, is_bundle
     from detector_runtime.models.onnx import ModelCard, OnnxOptions, load_onnx
 
     if not path.exists():
         raise ModelLoadError(f"there is no model at {path}", "Check the path.")
-    options = OnnxOptions(settings.threads, settings.spinning, settings.imgsz)
+    options = OnnxOptions(settings.threads, settings.spinning, settings.imgsz, settings.scale)
     stated = None if settings.class_names is None else tuple(settings.class_names)
     if path.suffix == ".pt":
         from detector_runtime.models.torch import TorchModel
 
+        check(settings.scale is None, "scale", settings.scale, "left out for a .pt file")
         return TorchModel(path, settings.imgsz, stated)
     if path.suffix == ".onnx":
         card = ModelCard(ModelSource("onnx", path.name), stated, thresholds=Thresholds())
         return load_onnx(path, card, options)
     if path.is_dir() and not is_bundle(path):
         # What fetches updates takes TLS along, as long to import as all that a bundle needs.
+        from detector_runtime.released.kinds import DETECTOR
         from detector_runtime.updates.installed import CURRENT_FILE
         from detector_runtime.updates.updater import ModelUpdater
 
         if (path / CURRENT_FILE).is_file():
-            return ModelUpdater(path).open(options)[1]
+            return ModelUpdater(path).open(DETECTOR, options)[1]
     return Bundle.load(path).open(options)
 
 

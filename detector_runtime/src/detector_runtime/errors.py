@@ -50,6 +50,10 @@ class CommunityModelError(ModelLoadError):
     """A community model that is incomplete, altered, or newer than this package."""
 
 
+class PolicyModelError(ModelLoadError):
+    """Policies that are incomplete, altered, newer than this package, or play something else."""
+
+
 class BundleError(ModelLoadError):
     """A bundle that is incomplete, altered, or newer than this package."""
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from detector_runtime.checks import check, check_count, check_kind, check_number
 from detector_runtime.errors import ConfigurationError
+from detector_runtime.models.base import LARGEST_SCALE, SMALLEST_SCALE
 from detector_runtime.thresholds import Thresholds
 from detector_runtime.tracking.camera import WorldView
 from detector_runtime.tracking.tracker import TrackerSettings
@@ -29,6 +30,9 @@ class DetectorSettings:
         imgsz: longer side of the model's input in pixels; None takes the size of training, or the
             frame's own at the scale of training where the model states that. Only exports with a
             free input size can run at another one.
+        scale: input pixels per pixel of an image, whatever its size: for a model of whole frames on
+            a screen that shows more of the game at the same size. Of ONNX models that letterbox;
+            not with `imgsz`.
         iou_threshold: of two boxes of one class that overlap by more than this, the better stays.
         same_box_iou: of two boxes of any classes that overlap by more than this, the better stays;
             None leaves both. 0.9 removes one thing reported as two classes in one place.
@@ -51,6 +55,7 @@ class DetectorSettings:
     confidence_threshold: float | None = None
     class_names: Sequence[str] | None = None
     imgsz: int | None = None
+    scale: float | None = None
     iou_threshold: float = 0.5
     same_box_iou: float | None = None
     tracking: Tracking = "kalman"
@@ -74,6 +79,9 @@ class DetectorSettings:
             check_number("confidence_threshold", self.confidence_threshold, 0, 1)
         if self.imgsz is not None:
             check_count("imgsz", self.imgsz, 32)
+        if self.scale is not None:
+            check_number("scale", self.scale, SMALLEST_SCALE, LARGEST_SCALE)
+            check(self.imgsz is None, "imgsz", self.imgsz, "left out where `scale` is given")
         if self.threads is not None:
             check_count("threads", self.threads, 1)
         if self.thresholds is not None:

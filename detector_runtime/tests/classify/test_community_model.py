@@ -8,9 +8,10 @@ import pytest
 from doubles.classifiers import COLOURS, community_files, write_classifier
 from pydantic import ValidationError
 
-from detector_runtime.classify.community_model import CommunityModel, is_community_model
+from detector_runtime.classify.community_model import CommunityModel
 from detector_runtime.classify.knowledge import KnownName
 from detector_runtime.errors import CommunityModelError, ModelLoadError
+from detector_runtime.released.kinds import COMMUNITY, kind_at
 
 from .conftest import flat
 
@@ -25,7 +26,7 @@ def written(folder: Path, files: dict[str, bytes]) -> Path:
 def test_everything_in_the_folder_is_used(tmp_path: Path) -> None:
     known = {"0" * 16: KnownName(name="Phaser", votes=4)}
     folder = written(tmp_path / "model", community_files(known=known))
-    assert is_community_model(folder)
+    assert kind_at(folder) is COMMUNITY
     model = CommunityModel.load(folder)
     (found,) = model.chain().match([flat((220, 30, 30))])
     assert (found.name, found.step) == ("Red Gem", "classifier")

@@ -26,6 +26,7 @@ from detector_runtime import (
 )
 from detector_runtime.errors import ModelOutputError, SourceUnreachableError
 from detector_runtime.models.onnx import OnnxOptions
+from detector_runtime.released.kinds import DETECTOR
 from detector_runtime.updates import installing, updater
 from detector_runtime.updates.installed import (
     EARLIER_KEPT,
@@ -918,7 +919,7 @@ def test_who_finds_a_damaged_model_takes_the_newer_one_that_just_came(
         return changing(*patience)
 
     monkeypatch.setattr(late, "_changing", after_another_program)
-    installed, model = late.open(OnnxOptions())
+    installed, model = late.open(DETECTOR, OnnxOptions())
     model.close()
     assert installed.name == "blocks 1.3"
 

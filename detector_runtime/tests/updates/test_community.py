@@ -17,7 +17,7 @@ from doubles.classifiers import COLOURS, community_files
 from doubles.file_server import FileServer
 from doubles.publisher import Publisher
 
-from detector_runtime import CheckResult, ConfigurationError, ModelUpdater
+from detector_runtime import CheckResult, ModelUpdater
 from detector_runtime.community import CommunityClassifiers, follow_community_model
 from detector_runtime.community.following import FIRST_CHECK
 from detector_runtime.errors import ModelLoadError, UpdateError
@@ -275,33 +275,6 @@ def test_a_model_that_cannot_be_used_is_not_taken(
         assert updating().check(now=True).outcome == "failed"
         community.look_for_another_model()
         assert name_of(community) == "Red Gem"
-
-
-def test_files_of_another_model_than_was_signed_are_not_taken(
-    publisher: Publisher, updating: Updating
-) -> None:
-    files = community_files(colours=OTHER)
-    publisher.offer(publisher.add(b"", names=tuple(COLOURS), files=files, kind="community"))
-    assert updating().check(now=True).outcome == "failed"
-
-
-def test_a_folder_keeps_one_kind_of_models(
-    tmp_path: Path, publisher: Publisher, following: Callable[..., Any], updating: Updating
-) -> None:
-    publisher.publish(3)
-    updating().check(now=True)
-    with pytest.raises(ConfigurationError), following(watch=False):
-        pass
-    publish(publisher)
-    assert updating().check(now=True).outcome == "failed"
-    own = tmp_path / "own"
-    own.mkdir()
-    for name, content in community_files().items():
-        (own / name).write_bytes(content)
-    with pytest.raises(ConfigurationError):
-        updating().use(own)
-    with updating().detector(watch=False) as detector:
-        assert len(detector.class_names) == 2
 
 
 def test_the_first_question_is_a_while_after_the_start_and_then_once_a_day(

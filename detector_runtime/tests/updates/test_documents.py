@@ -259,9 +259,27 @@ def test_a_detector_s_manifest_has_the_bytes_that_runtimes_of_before_know() -> N
     assert manifest(kind="detector") == manifest()
 
 
-def test_a_community_model_says_so_and_describes_itself() -> None:
-    files = {"model_version.json": DIGEST}
-    assert b'"kind":"community"' in signed_bytes(manifest(kind="community", files=files))
-    for kind, others in (("community", {"bundle.json": DIGEST}), ("detector", files)):
+PLAYS = {"game": "blocks", "rules": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "more"),
+    [("community", "model_version.json", {}), ("policies", "policies.json", {"plays": PLAYS})],
+)
+def test_another_kind_says_so_and_describes_itself(
+    kind: str, file: str, more: dict[str, Any]
+) -> None:
+    said = {"files": {file: DIGEST}, **more}
+    assert f'"kind":"{kind}"'.encode() in signed_bytes(manifest(kind=kind, **said))
+    without = {"kind": kind, **said, "files": {"bundle.json": DIGEST}}
+    for changes in (without, {"kind": "detector", **said}):
         with pytest.raises(ValidationError):
-            manifest(kind=kind, files=others)
+            manifest(**changes)
+
+
+def test_policies_say_what_they_play_and_nothing_else_does() -> None:
+    assert b"plays" not in signed_bytes(manifest())
+    with pytest.raises(ValidationError, match="plays"):
+        manifest(kind="policies", files={"policies.json": DIGEST})
+    with pytest.raises(ValidationError, match="plays"):
+        manifest(plays=PLAYS)

@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,6 @@ from detector_runtime import (
     open_detector,
 )
 from detector_runtime.models.base import Model
-from detector_runtime.models.onnx import OnnxOptions
 from detector_runtime.updates import reloading
 from detector_runtime.updates.installed import InstalledModel, ModelFolder
 
@@ -42,7 +42,7 @@ def update(updater: ModelUpdater) -> None:
     assert updater.check(now=True).outcome == "updated"
 
 
-def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end
@@ -145,10 +145,10 @@ def test_a_model_that_cannot_be_opened_is_not_taken(
         until(lambda: updating().status().model.worked)  # type: ignore[union-attr]
         whole = ModelFolder.open
 
-        def damaged(folder: ModelFolder, model: InstalledModel, options: OnnxOptions) -> Model:
+        def damaged(folder: ModelFolder, model: InstalledModel, *others: Any) -> Model:
             if model.name == "blocks 1.2":
                 raise ModelLoadError("the disk is damaged", "Buy another.")
-            return whole(folder, model, options)
+            return whole(folder, model, *others)
 
         monkeypatch.setattr(ModelFolder, "open", damaged)
         publisher.publish(2)
@@ -237,3 +237,26 @@ sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
         update(updating())
         assert child.stdout.readline() == "exchanged\n"
         assert child.wait(20) == 0
+
+
+def test_a_program_that_ends_waits_until_a_model_is_open() -> None:
+    code = """
+import threading, time
+from detector_runtime.updates.reloading import Watcher
+begun = threading.Event()
+
+class Opening:
+    def look_for_another_model(self):
+        begun.set()
+        time.sleep(0.3)
+        print("open", flush=True)
+
+    def note_that_it_worked(self):
+        pass
+
+owner = Opening()
+Watcher(owner, None, asks=False).begin()
+begun.wait()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "open\n", "")

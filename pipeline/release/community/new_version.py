@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from detector_runtime.bundle import FileDigest
 from detector_runtime.classify.classifier import Classifier
 from detector_runtime.classify.community_model import MODEL_VERSION_FILE
 from detector_runtime.updates.documents import (
@@ -18,9 +17,9 @@ from detector_runtime.updates.documents import (
     classes_digest,
 )
 
-from pipeline.manifests import sha256_of
 from pipeline.release.community.evidence import EVIDENCE_FILE, CommunityEvidence
 from pipeline.release.community.package import CommunityPackage
+from pipeline.release.version import digests_of
 
 COMMUNITY_SUFFIX = "-community"
 """What the name of a game's community model has after the game's."""
@@ -74,10 +73,7 @@ class NewCommunityVersion:
             sequence=sequence,
             created_at=self.created_at,
             trained_at=said.trained_at,
-            files={
-                name: FileDigest(sha256=sha256_of(file), size=file.stat().st_size)
-                for name, file in self.files.items()
-            },
+            files=digests_of(self.files),
             classes=icons.classes,
             classes_sha256=classes_digest(icons.classes),
             input={"icon_size": list(icons.input_size)},

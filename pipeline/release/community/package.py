@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from detector_runtime.bundle import FileDigest
 from detector_runtime.classify.classifier import Classifier, ClassifierKind
 from detector_runtime.classify.community_model import (
     CORRECTIONS_FILE,
@@ -29,20 +28,14 @@ from detector_runtime.errors import DetectorError
 from pipeline.errors import OutpostError
 from pipeline.files import write_json, write_text
 from pipeline.links import link_file
-from pipeline.manifests import sha256_of
 from pipeline.release.community.evidence import EVIDENCE_FILE, CommunityEvidence
+from pipeline.release.version import MODEL_FOLDER, digests_of
 
-MODEL_FOLDER = "model"
 PACKAGE_AGAIN = "Materialize community_model again."
 
 
 class CommunityPackageError(OutpostError):
     """A folder that holds no community model, or one that the runtime would not take."""
-
-
-def is_community_model(folder: Path) -> bool:
-    """Whether a folder holds a community model, or the package of one."""
-    return any((place / MODEL_VERSION_FILE).is_file() for place in (folder, folder / MODEL_FOLDER))
 
 
 @dataclass(frozen=True)
@@ -187,10 +180,7 @@ def _manifest(model: Path, parts: CommunityParts, names_of_icons: int) -> Commun
         screen_trained_at=screens.trained_at if screens else None,
         screen_val_acc=screens.accuracy if screens else None,
         screen_n_samples=screens.images if screens else None,
-        files={
-            file.name: FileDigest(sha256=sha256_of(file), size=file.stat().st_size)
-            for file in sorted(model.iterdir())
-        },
+        files=digests_of({file.name: file for file in sorted(model.iterdir())}),
         lineage=dict(sorted(parts.lineage.items())),
     )
 

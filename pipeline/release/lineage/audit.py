@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from detector_runtime.classify.community_model import ICON_CLASSIFIER_FILE
+from detector_runtime.policies.networks import FILES
 from detector_runtime.updates.documents import KEYS_FILE, MANIFEST_FILE
 
 from pipeline.errors import OutpostError
@@ -19,10 +20,10 @@ from pipeline.manifests import Manifest, manifest_of, problems_in, sha256_of
 from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion, Provenance, asset_name
 from pipeline.release.bundle import MODEL_NAME
-from pipeline.release.community.package import MODEL_FOLDER
 from pipeline.release.lineage.signed_records import SignatureState, record_of_choice
 from pipeline.release.lineage.training_job import TRAINED, TrainingJob
 from pipeline.release.package import BUNDLE_FOLDER
+from pipeline.release.version import MODEL_FOLDER
 from pipeline.training.detector_program.constants import BEST_WEIGHTS
 
 STAGE = "verifying"
@@ -32,8 +33,11 @@ MODELS = (
     BEST_WEIGHTS,
     ICON_CLASSIFIER_FILE,
     f"{MODEL_FOLDER}/{ICON_CLASSIFIER_FILE}",
+    FILES["strategist"],
+    f"{MODEL_FOLDER}/{FILES['strategist']}",
 )
-"""Of an export or bundle, a runtime package, trained weights, a community model, its package."""
+"""Of an export or bundle, a runtime package, trained weights, a community model, its package,
+policies, their package."""
 SIGNED_DOCUMENTS = (MANIFEST_FILE, KEYS_FILE)
 """Written by who publishes; `detector_runtime.updates` verifies them."""
 LEARNED_FROM = {"training_set": "cvat_merge", "voted_crops": "voted_crops"}
@@ -148,8 +152,9 @@ def audit(
     """Walk from a model, bundle or wheel to every input file and verify all digests.
 
     Args:
-        subject: an ONNX or PyTorch file, a wheel, or the folder of a bundle or community model;
-            anywhere on disk. Of a folder every file must be as in the artifact that it copies.
+        subject: an ONNX or PyTorch file, a wheel, or the folder of a bundle, community model or
+            policies; anywhere on disk. Of a folder every file must be as in the artifact that it
+            copies.
         records: the artifact store.
         sources: by asset name (without the game), how to check the files outside the store that an
             artifact of that asset refers to.
@@ -199,7 +204,8 @@ def _model_file(subject: Path) -> Path:
                 return subject / name
         raise AuditError(
             f"The folder {subject} holds no {' and no '.join(MODELS)}.",
-            "Give the path of a model file, a wheel, or the folder of a bundle or community model.",
+            "Give the path of a model file, a wheel, or the folder of a bundle, a community model, "
+            "or policies.",
         )
     if not subject.is_file():
         raise AuditError(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cyclonedx.model.component import Component
 
 MODEL_REF = "model"
-MODELS = (*TRAINED, "onnx_export", "runtime_package", "community_model")
+MODELS = (*TRAINED, "onnx_export", "runtime_package", "community_model", "policy_package")
 DATA_SETS = (
     "cvat_merge",
     "synthetic_set",
@@ -40,6 +40,8 @@ DATA_SETS = (
     "real_evaluation",
     "staged_crops",
     "voted_crops",
+    "recordings",
+    "policy_evaluation",
 )
 """Assets that a model was trained or judged on."""
 NEVER_VERIFIED = (

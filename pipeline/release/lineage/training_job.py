@@ -1,12 +1,13 @@
 """Which job made weights: its program, on which kind of host, when, and what it cost.
 
 All of it is read from the artifact, of which the audit has verified every file: `trained_weights`,
-`icon_classifier` or `screen_classifier`. Whose machine it was is nobody's business who gets a
-model: names and addresses of machines, and ids of leases, are left out.
+`icon_classifier`, `screen_classifier` or `policies`. Whose machine it was is nobody's business who
+gets a model: names and addresses of machines, and ids of leases, are left out.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,19 +15,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from detector_runtime.policies.networks import ROLES
+
 from pipeline.community.classifiers.job import PROGRAM as CLASSIFIER_PROGRAM
 from pipeline.community.classifiers.model import ClassifierModel
 from pipeline.errors import OutpostError
 from pipeline.jobs.bill import Bill, BillError, CostIs
 from pipeline.jobs.environment import JobEnvironment
+from pipeline.jobs.kept import JobFiles
+from pipeline.jobs.program.constants import JOB_FILE
 from pipeline.provenance import Provenance
 from pipeline.training.job import PROGRAM
 from pipeline.training.outputs import TrainedWeights
 
 TRAINED_WEIGHTS = "trained_weights"
-CLASSIFIERS = ("icon_classifier", "screen_classifier")
-TRAINED = (TRAINED_WEIGHTS, *CLASSIFIERS)
-"""Kinds of artifacts that jobs have made."""
+POLICY_PROGRAM = "pipeline.play.policies.policy_program"
+"""By its name alone: nothing that releases knows of playing."""
 
 
 @dataclass(frozen=True)
@@ -136,10 +140,8 @@ class TrainingJob:
             folder: of the artifact.
             record: how it was made.
         """
-        kind = record.version.kind
-        if kind in CLASSIFIERS:
-            return _of_classifier(folder, record)
-        return _of_weights(folder, record) if kind == TRAINED_WEIGHTS else None
+        read = _READERS.get(record.version.kind)
+        return read(folder, record) if read else None
 
     @property
     def not_recorded(self) -> tuple[str, ...]:
@@ -198,6 +200,41 @@ def _of_classifier(folder: Path, record: Provenance) -> TrainingJob | None:
         host=_host(model.environment) if model.environment else None,
         cost=_cost(lambda: model.bill),
     )
+
+
+def _of_policies(folder: Path, record: Provenance) -> TrainingJob | None:
+    files = JobFiles(folder)
+    try:
+        settings = dict(json.loads((folder / JOB_FILE).read_bytes())["settings"])
+        stages = tuple({"name": role, **settings.pop(role)} for role in ROLES)
+        architecture = f"transformers of {settings['layers']} layers of {settings['width']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return TrainingJob(
+        program=POLICY_PROGRAM,
+        program_sha256=files.program_sha256,
+        code_version=record.recipe.code_version,
+        architecture=architecture,
+        hyperparameters=settings,
+        stages=stages,
+        base=None,
+        began_with=True,
+        began_at=_began_at(record),
+        ended_at=record.made_at,
+        seconds=record.seconds,
+        host=_host(files.environment) if files.environment else None,
+        cost=_cost(lambda: files.bill),
+    )
+
+
+_READERS: Mapping[str, Callable[[Path, Provenance], TrainingJob | None]] = {
+    TRAINED_WEIGHTS: _of_weights,
+    "icon_classifier": _of_classifier,
+    "screen_classifier": _of_classifier,
+    "policies": _of_policies,
+}
+TRAINED = tuple(_READERS)
+"""Kinds of artifacts that jobs have made."""
 
 
 def _base_of_classifier(origin: str, record: Provenance) -> BaseWeights | None:

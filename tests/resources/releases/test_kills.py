@@ -22,6 +22,7 @@ import pytest
 from detector_runtime.errors import ModelLoadError
 from detector_runtime.models.base import Frame
 from detector_runtime.models.onnx import OnnxOptions
+from detector_runtime.released.kinds import DETECTOR
 from detector_runtime.updates.documents import MANIFEST_FILE, Manifest, parse
 from detector_runtime.updates.signatures import verify
 from doubles.release_story import END, STAGES, client_in, publisher_in, store_in, tell
@@ -171,7 +172,7 @@ def model_reader(home: Path) -> Callable[[], None]:
         installation = models.installation()
         assert installation is not None
         try:
-            model = models.open(installation.current, OnnxOptions(threads=1))
+            model = models.open(installation.current, DETECTOR, OnnxOptions(threads=1))
         except ModelLoadError:
             # It may have been replaced several times since, and be gone.
             assert models.installation() != installation
@@ -192,4 +193,4 @@ def check_client(home: Path) -> None:
     verify(manifest, keys.release_keys)
     for name, said in manifest.document.files.items():
         assert sha256_of(folder / name) == said.sha256
-    models.open(installation.current, OnnxOptions(threads=1)).close()
+    models.open(installation.current, DETECTOR, OnnxOptions(threads=1)).close()

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from detector_runtime.policies.policy_model import PolicyModel
 from doubles import localstack, seaweed
+from doubles.policy_releases import policy_version
 from doubles.releases import new_version
 
 from pipeline.release.channels import CHAMPION
@@ -20,7 +22,7 @@ from resources.object_store import s3
 from resources.object_store.base import ObjectStoreError
 from resources.object_store.s3 import S3Store
 from resources.releases.publisher import Publisher
-from resources.releases.release_store import ChannelMovedError, ReleaseStore
+from resources.releases.release_store import ChannelMovedError, ReleaseError, ReleaseStore
 
 pytestmark = [
     pytest.mark.slow,
@@ -122,3 +124,24 @@ def test_a_server_that_dies_leaves_the_old_or_the_new(
     shown = publisher.store.shown(CHAMPION)
     assert shown is not None
     assert (shown.sequence, shown.version) == (sequence, again.id)
+
+
+@pytest.mark.usefixtures("server")
+def test_policies_go_through_a_bucket_too(tmp_path: Path) -> None:
+    store = ReleaseStore(S3Store(seaweed.BUCKET, "deep"), "blocks-policies")
+    publisher = Publisher(store, PrivateKeys(tmp_path / "keys"), "tester")
+    publisher.init_keys()
+    first, second = (publisher.publish(policy_version(tmp_path / str(key), key)) for key in (1, 2))
+    publisher.move(CHAMPION, first, "first", 1)
+    publisher.move(CHAMPION, second, "second", 2)
+    assert publisher.roll_back(CHAMPION, None, "it stands still").version == first.id
+    store.download(first, tmp_path / "opened")
+    PolicyModel.load(tmp_path / "opened").close()
+    # What somebody has written over is noticed.
+    store.objects.delete(f"models/blocks-policies/versions/{second.id}/executor.onnx")
+    (tmp_path / "forged").write_bytes(b"forged")
+    store.objects.upload(
+        f"models/blocks-policies/versions/{second.id}/executor.onnx", tmp_path / "forged"
+    )
+    with pytest.raises(ReleaseError, match=r"executor\.onnx .* was changed after"):
+        store.download(second, tmp_path / "again")

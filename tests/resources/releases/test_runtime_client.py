@@ -7,31 +7,45 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from doubles.policy_releases import policy_version
 from doubles.releases import new_version
 
 from detector_runtime import ModelUpdater
 from pipeline.release.channels import CHAMPION
+from pipeline.release.version import Publishable
 from resources.keys.private_keys import PrivateKeys
 from resources.object_store.folder import FolderStore
 from resources.releases.publisher import Publisher
 from resources.releases.release_store import ReleaseStore
 
+VERSIONS: dict[str, tuple[str, Callable[[Path], Publishable]]] = {
+    "detector": ("demo", new_version),
+    "policies": ("blocks-policies", lambda folder: policy_version(folder, ord(folder.name) % 5)),
+}
+
+
+@pytest.fixture(params=["detector", pytest.param("policies", marks=pytest.mark.slow)])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Of what is published."""
+    found: str = request.param
+    return found
+
 
 @pytest.fixture
-def publisher(tmp_path: Path) -> Publisher:
-    store = ReleaseStore(FolderStore(tmp_path / "store"), "demo")
+def publisher(kind: str, tmp_path: Path) -> Publisher:
+    store = ReleaseStore(FolderStore(tmp_path / "store"), VERSIONS[kind][0])
     made = Publisher(store, PrivateKeys(tmp_path / "keys"), "tester")
     made.init_keys()
     return made
 
 
 @pytest.fixture
-def published(publisher: Publisher, tmp_path: Path) -> Callable[[str], str]:
+def published(kind: str, publisher: Publisher, tmp_path: Path) -> Callable[[str], str]:
     """Publish a version that differs by its name, and offer it."""
 
     def publish(name: str) -> str:
         sequence = publisher.store.next_sequence(CHAMPION)
-        version = publisher.publish(new_version(tmp_path / name))
+        version = publisher.publish(VERSIONS[kind][1](tmp_path / name))
         publisher.move(CHAMPION, version, "because", sequence)
         return version.id
 
@@ -41,7 +55,7 @@ def published(publisher: Publisher, tmp_path: Path) -> Callable[[str], str]:
 @pytest.fixture
 def update(tmp_path: Path, publisher: Publisher) -> Callable[[], tuple[str, str]]:
     """Check now, as a program with the first keys; the outcome and the version in use."""
-    home = tmp_path / "store" / "models" / "demo"
+    home = tmp_path / "store" / "models" / publisher.store.name
     shipped = shutil.copy(home / "keys.json", tmp_path / "shipped.json")
 
     def check() -> tuple[str, str]:

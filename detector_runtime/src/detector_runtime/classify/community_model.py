@@ -13,7 +13,6 @@ training_manifest.json       the digests of the crops that were used
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,15 +20,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
-from detector_runtime.bundle import FileDigest, Score, Version, check_runtime
+from detector_runtime.bundle import FileDigest, Score, Version
 from detector_runtime.classify.chain import ChainSettings, MatchingChain
 from detector_runtime.classify.classifier import Classifier
 from detector_runtime.classify.knowledge import Knowledge, KnownName
 from detector_runtime.classify.templates import IconTemplates
 from detector_runtime.classify.text import TextMatcher
 from detector_runtime.errors import CommunityModelError
+from detector_runtime.folders.described import Described
 from detector_runtime.models.onnx import OnnxOptions
 
 MODEL_VERSION_FILE = "model_version.json"
@@ -50,8 +50,6 @@ REQUIRED_FILES = (
     TRAINING_MANIFEST_FILE,
 )
 SCREEN_FILES = (SCREEN_CLASSIFIER_FILE, SCREEN_LABELS_FILE)
-SCHEMA_VERSION = 1
-LARGEST_VERSION_FILE = 1 << 20
 MOST_FILES = 32
 FETCH_AGAIN = "Fetch the community model again."
 
@@ -132,12 +130,13 @@ class CommunityModel:
             ModelLoadError: a classifier cannot be opened, or is none.
         """
         folder = Path(folder)
-        manifest = read_manifest(folder)
-        contents = {
-            name: _verified(folder / name, one)
+        manifest = DESCRIBED.read(folder)
+        opened = {
+            name: one
             for name, one in manifest.files.items()
             if with_screens or name not in SCREEN_FILES
         }
+        contents = DESCRIBED.contents(folder, opened)
         icons = Classifier.load(contents[ICON_CLASSIFIER_FILE], options, kind="icon")
         _check_labels(contents[LABEL_MAP_FILE], icons, folder / LABEL_MAP_FILE)
         screens = None
@@ -197,56 +196,9 @@ class CommunityModel:
             self.screens.close()
 
 
-def is_community_model(path: Path) -> bool:
-    """Whether this is a folder with a `model_version.json`."""
-    return (path / MODEL_VERSION_FILE).is_file()
-
-
-def read_manifest(folder: Path) -> CommunityManifest:
-    """What a community model says of itself; nothing is verified yet.
-
-    Raises:
-        CommunityModelError: absent, damaged, or made for a newer runtime.
-    """
-    file = folder / MODEL_VERSION_FILE
-    try:
-        if file.stat().st_size > LARGEST_VERSION_FILE:
-            raise ValueError(f"it has more than {LARGEST_VERSION_FILE} bytes")
-        values: Any = json.loads(file.read_bytes())
-        if not isinstance(values, dict):
-            raise ValueError("it is not an object")
-    except (OSError, ValueError, RecursionError) as error:
-        raise CommunityModelError(
-            f"{folder} holds no community model: {error!s:.200}", FETCH_AGAIN
-        ) from error
-    check_runtime(
-        str(file),
-        values.get("schema_version"),
-        SCHEMA_VERSION,
-        values.get("min_runtime"),
-        CommunityModelError,
-    )
-    try:
-        return CommunityManifest.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise CommunityModelError(
-            f"{file} is not valid: {where}: {first['msg']}", FETCH_AGAIN
-        ) from error
-
-
-def _verified(file: Path, expected: FileDigest) -> bytes:
-    size = file.stat().st_size if file.is_file() else None
-    if size is None:
-        raise CommunityModelError(f"there is no {file}", FETCH_AGAIN)
-    # Its size comes before anything is read.
-    content = file.read_bytes() if size == expected.size else b""
-    if size != expected.size or hashlib.sha256(content).hexdigest() != expected.sha256:
-        raise CommunityModelError(
-            f"{file} is not the file that the community model was made with", FETCH_AGAIN
-        )
-    return content
+DESCRIBED = Described(
+    MODEL_VERSION_FILE, CommunityManifest, "community model", CommunityModelError, FETCH_AGAIN
+)
 
 
 def _check_labels(content: bytes, classifier: Classifier, file: Path) -> None:

@@ -24,10 +24,10 @@ from detector_runtime.errors import (
 )
 from detector_runtime.images import Color, ImageLike
 from detector_runtime.models.onnx import OnnxOptions
+from detector_runtime.released.kinds import COMMUNITY
 from detector_runtime.system.forks import enrol
 from detector_runtime.updates.checking import UpdatePolicy
-from detector_runtime.updates.installed import InstalledModel
-from detector_runtime.updates.reloading import Watcher, is_noted_that_it_worked, stamp_of
+from detector_runtime.updates.reloading import ModelInUse, Watcher
 from detector_runtime.updates.updater import FIRST_PATIENCE, ModelUpdater
 
 FIRST_CHECK = 15.0
@@ -76,10 +76,9 @@ def follow_community_model(
 
 
 @dataclass(frozen=True)
-class _InUse:
+class _Used:
     """A model with its chain."""
 
-    version: str
     model: CommunityModel
     chain: MatchingChain
 
@@ -106,10 +105,8 @@ class CommunityClassifiers:
     ) -> None:
         self._updater, self._options = updater, options
         self._templates, self._settings = templates, settings
-        self._stamp = stamp_of(updater.models.current_file)
-        installed, model = self._opened()
-        self._used = self._in_use(installed.version, model, None)
-        self._noted = installed.worked
+        self._in_use = ModelInUse(updater, COMMUNITY, options)
+        self._used = self._with_chain(self._first(), None)
         self._answered = False
         self._watch = watch
         self._confirming = threading.Lock()
@@ -143,32 +140,26 @@ class CommunityClassifiers:
 
     def look_for_another_model(self) -> None:
         """Go on with the model that is in use in the folder by now, if it is another one."""
-        stamp = stamp_of(self._updater.models.current_file)
-        if stamp in (None, self._stamp):
-            return
-        self._stamp = stamp
         before = self._used
         try:
-            installation = self._updater.models.installation()
-            if installation is None:
-                return
-            if installation.current.version == before.version and before.is_whole:
-                return
-            installed, model = self._updater.open_community(self._options)
+            found = self._in_use.another(again=not before.is_whole)
         except DetectorError as error:
             logger.warning("The next community model cannot be used: %s", error)
             return
+        if found is None:
+            return
+        installed, model = found
         # The one before is freed when the last call that uses it has ended.
         with self._confirming:
-            self._used = self._in_use(installed.version, model, before.chain)
-        self._noted, self._answered = installed.worked, False
+            self._used = self._with_chain(model, before.chain)
+        self._in_use.take(installed)
+        self._answered = False
         logger.info("Using community model %s", installed.name)
 
     def note_that_it_worked(self) -> None:
         """Remember that the model answered, for `ModelUpdater.rollback`."""
-        if self._noted or not self._answered:
-            return
-        self._noted = is_noted_that_it_worked(self._updater, self._used.version)
+        if self._answered:
+            self._in_use.note_that_it_worked()
 
     def close(self) -> None:
         """Ends the thread and frees the model; this is of no use afterwards."""
@@ -186,10 +177,10 @@ class CommunityClassifiers:
         watcher.begin()
         return watcher
 
-    def _opened(self) -> tuple[InstalledModel, CommunityModel]:
+    def _first(self) -> CommunityModel:
         """The model in use, without its classifier of screens where the rest alone is sound."""
         try:
-            return self._updater.open_community(self._options)
+            return self._in_use.first()
         except (ModelLoadError, UpdateError) as error:
             installation = self._updater.models.installation()
             if installation is None:
@@ -200,13 +191,14 @@ class CommunityClassifiers:
             except ModelLoadError:
                 raise error from None
             logger.warning("No screens are told apart: %s", error)
-            return installation.current, model
+            self._in_use.take(installation.current)
+            return model
 
-    def _in_use(self, version: str, model: CommunityModel, before: MatchingChain | None) -> _InUse:
+    def _with_chain(self, model: CommunityModel, before: MatchingChain | None) -> _Used:
         chain = model.chain(self._templates, self._settings)
         if before is not None:
             chain.take_examples(before)
-        return _InUse(version, model, chain)
+        return _Used(model, chain)
 
 
 def _make_whole(updater: ModelUpdater) -> None:

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +16,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from detector_runtime.checks import check
 from detector_runtime.errors import ClassListError, ModelLoadError, UnknownOnnxLayoutError
 from detector_runtime.geometry.letterbox import (
     PAD,
@@ -60,12 +61,14 @@ class OnnxOptions:
     """How a session is set up. `threads` None takes `models.default_threads`.
 
     `spinning` lets idle threads wait busily: faster, but takes time from other programs.
-    `imgsz` is the longer side of the input, for models whose input size is free.
+    `imgsz` is the longer side of the input, for models whose input size is free. `scale` is the
+    input pixels per image pixel at which images of any size are seen.
     """
 
     threads: int | None = None
     spinning: bool = True
     imgsz: int | None = None
+    scale: float | None = None
 
 
 @dataclass(frozen=True)
@@ -258,9 +261,14 @@ def load_onnx(model: Path | bytes, card: ModelCard, options: OnnxOptions) -> Onn
         ModelLoadError: absent, truncated, or no ONNX model for images.
         UnknownOnnxLayoutError: its output is not `(N, 6)`.
         ClassListError: no class names, or different ones in model and bundle.
+        ConfigurationError: the options do not fit the model.
     """
     name = card.source.name
     content = model_bytes(model, name)
+    if options.scale is not None:
+        rule = "left out for a model to which images are stretched"
+        check(card.preprocess == "letterbox", "scale", options.scale, rule)
+        card = replace(card, trained_on="tile", scale=options.scale)
     return OnnxModel(partial(open_session, content, name, options), card, options.imgsz)
 
 

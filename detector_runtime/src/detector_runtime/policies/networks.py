@@ -1,8 +1,9 @@
 """The three networks as ONNX files, and what each is asked.
 
 Every file names its role in its metadata (`policy`), the version of what it is given (`features`)
-and the ticks by which it saw late when it learned (`delay`). All inputs are float32 [n, ...] but
-`known`, bool; n, and the number of rows of entities, are free::
+and the ticks by which it saw late when it learned (`delay`); and where it comes from
+(`outpost_game`, `outpost_rules`, `outpost_sessions`), which older ones do not. All inputs are
+float32 [n, ...] but `known`, bool; n, and the number of rows of entities, are free::
 
     strategist.onnx   entities, places, known, status  -> goals [n, 5]
     tactician.onnx    the same, and a goal in status   -> targets [n, 1 + rows]
@@ -16,9 +17,10 @@ Column 0 of what points at entities is nobody, or a point of the map.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from detector_runtime.errors import ModelLoadError, ModelOutputError
 from detector_runtime.models.onnx import OnnxOptions, metadata_of, model_bytes, open_session
@@ -36,7 +38,10 @@ from detector_runtime.policies.known import Numbers
 
 FEATURES_VERSION = 1
 ROLES = ("strategist", "tactician", "executor")
+FILES = {role: f"{role}.onnx" for role in ROLES}
 ROLE_KEY, FEATURES_KEY, DELAY_KEY = "policy", "features", "delay"
+GAME_KEY, RULES_KEY, SESSIONS_KEY = "outpost_game", "outpost_rules", "outpost_sessions"
+"""The game, and digests: of its rules, and of the sessions that were learned from."""
 INPUTS = ("entities", "places", "known", "status")
 OUTPUTS = {
     "strategist": ("goals",),
@@ -56,6 +61,14 @@ MOST_DELAY = 40
 TRAIN_AGAIN = "Train the three policies again, in one folder: outpost play clone."
 
 
+class TrainedTo(NamedTuple):
+    """What three policies that play together must say alike; see `PolicyNetworks`."""
+
+    delay: int
+    game: str
+    rules: str
+
+
 @dataclass(frozen=True, eq=False)
 class ActLogits:
     """What the executor answers, as the module says: float32 [n, ...]."""
@@ -72,19 +85,23 @@ class PolicyNetworks:
 
     Attributes:
         delay: ticks, of which a second has 20, by which what they are given was late in training.
+        game, rules: what they were made to play, and the digest of its rules; empty in files of
+            before this was said.
     """
 
     def __init__(
-        self, sessions: dict[str, Any], delay: int, weights: dict[str, dict[str, Floats]]
+        self, sessions: dict[str, Any], facts: TrainedTo, weights: dict[str, dict[str, Floats]]
     ) -> None:
         """
         Args:
+            facts: what all three say.
             weights: by role and name, in place of those in its file, which must name them as
                 inputs too.
         """
         self._sessions = sessions
         self._weights = weights
-        self.delay = delay
+        self._facts = facts
+        self.delay, self.game, self.rules = facts
 
     @classmethod
     def load(cls, folder: Path | str, options: OnnxOptions | None = None) -> PolicyNetworks:
@@ -97,20 +114,28 @@ class PolicyNetworks:
             ModelLoadError: one is absent, damaged, in another's place, or was made for something
                 else; or they were not trained together.
         """
+        return cls.open({name: Path(folder) / name for name in FILES.values()}, options)
+
+    @classmethod
+    def open(
+        cls, models: Mapping[str, Path | bytes], options: OnnxOptions | None = None
+    ) -> PolicyNetworks:
+        """Open the three from their files, or the bytes of these; see `load`.
+
+        Args:
+            models: by the names of the files.
+        """
         chosen = options or OnnxOptions(threads=1, spinning=False)
-        sessions, delays = {}, set()
-        for role in ROLES:
-            file = Path(folder) / f"{role}.onnx"
-            session = open_session(model_bytes(file, file.name), file.name, chosen)
-            delays.add(_delay_of(session, role, file.name))
+        sessions, facts = {}, []
+        for role, name in FILES.items():
+            session = open_session(model_bytes(models[name], name), name, chosen)
+            facts.append(_facts_of(session, role, name))
             sessions[role] = session
-        if len(delays) > 1:
-            raise ModelLoadError("the three policies see with different delays", TRAIN_AGAIN)
-        return cls(sessions, delays.pop(), {})
+        return cls(sessions, _shared(facts), {})
 
     def with_weights(self, weights: dict[str, dict[str, Floats]]) -> PolicyNetworks:
         """These networks with other weights of some: nothing is loaded, these stay as they are."""
-        return PolicyNetworks(self._sessions, self.delay, {**self._weights, **weights})
+        return PolicyNetworks(self._sessions, self._facts, {**self._weights, **weights})
 
     def goals(self, features: Features) -> Floats:
         """Logits of goals, float32 [n, 5]."""
@@ -136,6 +161,10 @@ class PolicyNetworks:
         entities, status = with_target(features, with_goal(features, goals), targets)
         return ActLogits(*self._ask("executor", features, entities, status))
 
+    def close(self) -> None:
+        """Frees the sessions; these are of no use afterwards, nor are those with other weights."""
+        self._sessions.clear()
+
     def _ask(self, role: str, features: Features, entities: Floats, status: Floats) -> list[Floats]:
         given = (entities, features.places, features.known, status)
         answers: list[Floats] = self._sessions[role].run(
@@ -145,8 +174,18 @@ class PolicyNetworks:
         return answers
 
 
-def _delay_of(session: Any, role: str, name: str) -> int:
-    """The delay of a network, which is looked through first."""
+def _shared(facts: list[TrainedTo]) -> TrainedTo:
+    """What all three say; of game and rules nothing where one does not say it."""
+    delays, games, rules = (set(values) for values in zip(*facts))  # noqa: B905
+    if len(delays) > 1:
+        raise ModelLoadError("the three policies see with different delays", TRAIN_AGAIN)
+    if len(games - {""}) > 1 or len(rules - {""}) > 1:
+        raise ModelLoadError("the three policies were made for different games", TRAIN_AGAIN)
+    return TrainedTo(delays.pop(), min(games), min(rules))
+
+
+def _facts_of(session: Any, role: str, name: str) -> TrainedTo:
+    """What a network says of itself, which is looked through first."""
     metadata = metadata_of(session, name)
     if metadata.get(ROLE_KEY) != role:
         raise ModelLoadError(
@@ -170,7 +209,7 @@ def _delay_of(session: Any, role: str, name: str) -> int:
     delay = metadata.get(DELAY_KEY, "")
     if not delay.isdecimal() or int(delay[:9]) > MOST_DELAY:
         raise ModelLoadError(f"{name} does not say with what delay it sees", TRAIN_AGAIN)
-    return int(delay)
+    return TrainedTo(int(delay), metadata.get(GAME_KEY, ""), metadata.get(RULES_KEY, ""))
 
 
 def check_answers(logits: ActLogits) -> None:

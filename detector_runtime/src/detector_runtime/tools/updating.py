@@ -89,7 +89,7 @@ def _add_use(commands: Any) -> None:
     command = commands.add_parser("use", help="use a model of your own, which updates leave alone")
     command.add_argument("folder", type=Path, metavar="FOLDER")
     command.add_argument(
-        "model", type=Path, metavar="MODEL", help="bundle, .onnx or community model"
+        "model", type=Path, metavar="MODEL", help="bundle, .onnx, community model or policies"
     )
     command.set_defaults(run=_use)
 

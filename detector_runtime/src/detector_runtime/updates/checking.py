@@ -27,6 +27,8 @@ from detector_runtime.errors import (
     SourceUnreachableError,
     UpdateError,
 )
+from detector_runtime.policies.policy_model import GameRules
+from detector_runtime.released.kinds import KINDS
 from detector_runtime.updates.documents import ChannelPointer, Manifest
 from detector_runtime.updates.installed import Installation, InstalledModel, ModelFolder
 from detector_runtime.updates.installing import (
@@ -73,12 +75,14 @@ class UpdatePolicy:
         own_models: "keep" never replaces a model of the user's own. "replace older" does where the
             published one was trained later than it.
         allow_unsigned: takes updates without keys, where nobody else can write to the source.
+        plays: takes policies of this game and these rules alone; None takes whatever is offered.
         limits: for how long the source may take.
     """
 
     interval_hours: float = 24.0
     own_models: Literal["keep", "replace older"] = "keep"
     allow_unsigned: bool = False
+    plays: GameRules | None = None
     limits: SourceLimits = field(default_factory=SourceLimits)
 
     def __post_init__(self) -> None:
@@ -287,7 +291,7 @@ class _Check:
             manifest, content = fetch_manifest(order.source, pointer, order.trusted)
         with self._noted_why_not(trial, DetectorError):
             require_kind(manifest, installation)
-        stays = self._why_own_stays(installation, manifest)
+        stays = self._why_of_no_use(manifest) or self._why_own_stays(installation, manifest)
         if stays is not None:
             return stays
         self.states.write(checks=self.soon)
@@ -323,6 +327,21 @@ class _Check:
         except kind as error:
             self.states.write(trial=trial.failed(error))
             raise
+
+    def _why_of_no_use(self, manifest: Manifest) -> _Verdict | None:
+        """Policies of another game, or of other rules, are not even fetched.
+
+        Nor is that remembered of them: the program may come to play what they play.
+        """
+        expected = self.order.policy.plays
+        if expected is None or manifest.plays == expected:
+            return None
+        offered = f"for {manifest.plays}" if manifest.plays else KINDS[manifest.kind].called
+        return _Verdict(
+            "kept",
+            f"Version {manifest.version} is not used: it is {offered}, and this program plays "
+            f"{expected}.",
+        )
 
     def _why_own_stays(
         self, installation: Installation | None, manifest: Manifest

@@ -39,10 +39,10 @@ from pydantic import (
     model_validator,
 )
 
-from detector_runtime.bundle import MANIFEST_NAME as BUNDLE_FILE
 from detector_runtime.bundle import FileDigest, Score, Version, check_runtime
-from detector_runtime.classify.community_model import MODEL_VERSION_FILE
 from detector_runtime.errors import DocumentError
+from detector_runtime.policies.policy_model import GameRules
+from detector_runtime.released.kinds import KINDS, ReleasedKind
 
 SCHEMA_VERSION = 1
 LARGEST_DOCUMENT = 4 << 20
@@ -58,11 +58,6 @@ _PART = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._+-]*[A-Za-z0-9_+-])?")
 _KEY_NAME = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that Windows has given away, with any ending."""
-
-ModelKind = Literal["detector", "community"]
-"""A bundle, or a community model (`classify.community_model`)."""
-DESCRIPTIONS: Mapping[ModelKind, str] = {"detector": BUNDLE_FILE, "community": MODEL_VERSION_FILE}
-"""The file with which a version describes itself."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Channel = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
@@ -112,23 +107,26 @@ class ScoreInterval(_SignedPart):
 
 class ReleaseMetrics(_SignedPart):
     """How good a version was found to be: a detector on real frames, a community model on icons of
-    people from whom it has learned nothing."""
+    people from whom it has learned nothing, policies in whole games."""
 
     real_micro_f1: ScoreInterval | None = None
     per_class_f1: dict[str, Score] = {}
     icon_accuracy: ScoreInterval | None = Field(
         None, description="Share of right names; from 0 to 1 where no interval can be told."
     )
+    win_rate: ScoreInterval | None = Field(None, description="Share of games that were won.")
+
+    @property
+    def main(self) -> ScoreInterval | None:
+        """The one by which a version of any kind is told in a line; None where it was not found."""
+        return self.real_micro_f1 or self.icon_accuracy or self.win_rate
 
     @model_serializer(mode="wrap")
     def _without_what_a_detector_lacks(
         self, write: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
-        values: dict[str, Any] = write(self)
-        if self.icon_accuracy is None:
-            # A detector's version of before keeps its bytes.
-            del values["icon_accuracy"]
-        return values
+        # A version of before keeps its bytes.
+        return _without_none(write(self), "icon_accuracy", "win_rate")
 
 
 class Manifest(_SignedPart):
@@ -142,7 +140,8 @@ class Manifest(_SignedPart):
     type: Literal["manifest"] = "manifest"
     schema_version: Literal[1] = Field(1, alias="schema")
     name: Name = Field(description="Of the model.")
-    kind: ModelKind = "detector"
+    kind: ReleasedKind = "detector"
+    plays: GameRules | None = Field(None, description="Policies: what game, by which rules.")
     version: str = Field(min_length=1, description="As the bundle says: 1.0.0+3f2a9c.")
     sequence: Sequence = Field(description="Counts the versions of a model.")
     created_at: AwareDatetime
@@ -183,15 +182,18 @@ class Manifest(_SignedPart):
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
-        if DESCRIPTIONS[self.kind] not in self.files:
-            raise ValueError(f"{DESCRIPTIONS[self.kind]} is not among the files")
+        description = KINDS[self.kind].file
+        if description not in self.files:
+            raise ValueError(f"{description} is not among the files")
+        if (self.kind == "policies") != (self.plays is not None):
+            raise ValueError("plays is what policies say, and nothing else does")
         if classes_digest(self.classes) != self.classes_sha256:
             raise ValueError("classes_sha256 is not the digest of classes")
         return self
 
     @model_serializer(mode="wrap")
     def _without_the_usual_kind(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = write(self)
+        values = _without_none(write(self), "plays")
         if self.kind == "detector":
             # As runtimes of before know it: a version of before keeps its bytes.
             del values["kind"]
@@ -395,6 +397,11 @@ def _check_path(path: str) -> None:
     for part in path.split("/"):
         if not _PART.fullmatch(part) or _DEVICE.fullmatch(part):
             raise ValueError(f"'{path}' is no path that every system takes")
+
+
+def _without_none(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Without those of these that say nothing."""
+    return {name: one for name, one in values.items() if name not in names or one is not None}
 
 
 def _no_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

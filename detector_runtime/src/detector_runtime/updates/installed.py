@@ -5,7 +5,7 @@ The folder of a `ModelUpdater`::
     current.json          which version is used, and which were before: this module's `Installation`
     state.json            what is known of the source (`state`)
     keys.json             whose signatures count
-    versions/<version>/   a bundle or a community model each, or a model of the user's own
+    versions/<version>/   a model each (`released.kinds`), published or of the user's own
     incoming/<version>/   what has arrived of the next one
     lock                  held while something of this is changed
 
@@ -19,18 +19,15 @@ import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from detector_runtime.bundle import MANIFEST_NAME, Bundle, parse_manifest
-from detector_runtime.classify.community_model import CommunityModel, read_manifest
 from detector_runtime.errors import ConfigurationError, DetectorError
-from detector_runtime.models.base import Model
 from detector_runtime.models.onnx import ModelCard, OnnxOptions, load_onnx
+from detector_runtime.released.kinds import KINDS, Kind, Opened, ReleasedKind
 from detector_runtime.results import ModelSource
 from detector_runtime.system.files import TEMPORARY, replace
-from detector_runtime.updates.documents import ModelKind
 from detector_runtime.updates.state import SeenPointer, read_kept, write_kept
 
 CURRENT_FILE = "current.json"
@@ -52,7 +49,7 @@ class InstalledModel(BaseModel):
 
     version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$", description="Its folder.")
     origin: Literal["channel", "own"] = Field(description="Own: put there by the user.")
-    kind: ModelKind = "detector"
+    kind: ReleasedKind = "detector"
     name: str = Field(description="What it says of itself: blocks 1.2.0.")
     onnx: str | None = Field(
         None, pattern=r"^[^/\\:]+\.onnx$", description="The file, of an own model without a bundle."
@@ -154,10 +151,7 @@ class ModelFolder:
         if model.onnx is not None:
             return path.is_file()
         try:
-            if model.kind == "community":
-                files = read_manifest(path).files
-            else:
-                files = parse_manifest((path / MANIFEST_NAME).read_bytes(), str(path)).files
+            files = KINDS[model.kind].files(path)
             return all((path / name).stat().st_size == one.size for name, one in files.items())
         except (OSError, DetectorError):
             return False
@@ -176,36 +170,23 @@ class ModelFolder:
             before = before.without_current(hold_back=False)
         return before
 
-    def open(self, model: InstalledModel, options: OnnxOptions) -> Model:
-        """A version as a detector's model, after its files were verified.
+    def open(self, model: InstalledModel, kind: Kind[Opened], options: OnnxOptions) -> Opened:
+        """A version as what its kind is opened as, after its files were verified.
 
         Raises:
             ModelLoadError: it is not there, damaged, or not for this runtime.
-            ConfigurationError: it is a community model.
+            ConfigurationError: it is of another kind.
         """
-        self._require(model, "detector")
-        path = self.path_of(model)
-        if model.onnx is None:
-            return Bundle.load(path).open(options)
-        return load_onnx(path, ModelCard(ModelSource("onnx", path.name)), options)
-
-    def open_community(self, model: InstalledModel, options: OnnxOptions) -> CommunityModel:
-        """A version as a community model, after its files were verified.
-
-        Raises:
-            ModelLoadError: it is not there, damaged, or not for this runtime.
-            ConfigurationError: it is a detector.
-        """
-        self._require(model, "community")
-        return CommunityModel.load(self.path_of(model), options)
-
-    def _require(self, model: InstalledModel, kind: ModelKind) -> None:
-        if model.kind != kind:
-            called = {"detector": "detector", "community": "community model"}
+        if model.kind != kind.name:
             raise ConfigurationError(
-                f"{self.folder} keeps a {called[model.kind]}, not a {called[kind]}",
+                f"{self.folder} keeps {KINDS[model.kind].called}, not {kind.called}",
                 "Keep each in a folder of its own.",
             )
+        path = self.path_of(model)
+        if model.onnx is None:
+            return kind.open(path, options)
+        bare = load_onnx(path, ModelCard(ModelSource("onnx", path.name)), options)
+        return cast(Opened, bare)  # Only detectors are a file without a description.
 
     def copies(self, name: str) -> list[Path]:
         """Files of this name in the versions that are there."""

@@ -14,18 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-import numpy as np
-
-from detector_runtime.bundle import MANIFEST_NAME, Bundle, FileDigest
-from detector_runtime.classify.community_model import (
-    MODEL_VERSION_FILE,
-    CommunityModel,
-    is_community_model,
-)
+from detector_runtime.bundle import FileDigest
 from detector_runtime.errors import ConfigurationError, UntrustedUpdateError, UpdateError
-from detector_runtime.images import Frame
-from detector_runtime.models.base import Model
 from detector_runtime.models.onnx import ModelCard, OnnxOptions, load_onnx
+from detector_runtime.released.kinds import KINDS, ReleasedKind, TriedModel, kind_at, try_model
 from detector_runtime.results import ModelSource
 from detector_runtime.system.files import flush_folder, write_durably
 from detector_runtime.updates.documents import (
@@ -33,7 +25,6 @@ from detector_runtime.updates.documents import (
     MANIFEST_FILE,
     ChannelPointer,
     Manifest,
-    ModelKind,
 )
 from detector_runtime.updates.downloads import PART, download, file_digest
 from detector_runtime.updates.installed import OWN, Installation, InstalledModel, ModelFolder
@@ -44,8 +35,6 @@ LARGEST_VERSION = 4 << 30
 """Bytes of all files together."""
 SPARE = 64 << 20
 """Bytes that are left on the disk for others."""
-TRIAL_SIZE = (640, 360)
-"""Width and height of the image that a model is asked about."""
 _UNSAFE = re.compile(r'[\\/:*?"<>|\x00-\x1f\ud800-\udfff]')
 """What a file's name holds on one system and cannot on another."""
 
@@ -140,60 +129,30 @@ def require_kind(manifest: Manifest, installation: Installation | None) -> None:
     current = installation.current if installation else None
     if current is not None and current.kind != manifest.kind:
         raise UntrustedUpdateError(
-            f"version {manifest.version} is a {manifest.kind} model, and {current.name} is a "
-            f"{current.kind} model",
+            f"version {manifest.version} is {KINDS[manifest.kind].called}, and {current.name} is "
+            f"{KINDS[current.kind].called}",
             f"Keep each kind in a folder of its own. {TELL_PUBLISHER}",
         )
 
 
 def try_version(folder: Path, manifest: Manifest) -> str:
-    """Open a version as a program would, and have it look at an image.
+    """Open a version as a program would, and have it answer.
 
     Returns:
         What it says of itself: name and version.
 
     Raises:
-        ModelLoadError: it cannot be opened here, or does not give rows.
-        ModelOutputError: it gives rows that no detector would give.
+        ModelLoadError: it cannot be opened here.
+        ModelOutputError: it gives what is no answer.
         UntrustedUpdateError: it is not what its signed manifest says.
     """
-    if manifest.kind == "community":
-        community = CommunityModel.load(folder, OnnxOptions(threads=1))
-        _check_classes(community.icons.facts.classes, manifest)
-        try:
-            community.try_out()
-        finally:
-            community.close()
-        return f"{community.manifest.name} {community.manifest.version}"
-    bundle = Bundle.load(folder)
-    _check_classes(bundle.manifest.classes, manifest)
-    try_model(bundle.open(OnnxOptions(threads=1)))
-    return f"{bundle.manifest.name} {bundle.manifest.version}"
-
-
-def _check_classes(classes: tuple[str, ...], manifest: Manifest) -> None:
-    if classes != manifest.classes:
+    tried = KINDS[manifest.kind].try_out(folder)
+    if tried.classes != manifest.classes:
         raise UntrustedUpdateError(
             f"the classes of version {manifest.version} are not those that its manifest says",
             f"The version was put together wrongly. {TELL_PUBLISHER}",
         )
-
-
-def try_model(model: Model) -> None:
-    """Have a model look at an image, of noise: every part of it has something to compute.
-
-    It is closed afterwards.
-
-    Raises:
-        ModelLoadError: it does not give rows.
-        ModelOutputError: it gives rows that no detector would give.
-    """
-    width, height = TRIAL_SIZE
-    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    try:
-        model.infer([Frame(noise)], 0.0)
-    finally:
-        model.close()
+    return tried.title
 
 
 def _is(file: Path, expected: FileDigest) -> bool:
@@ -225,11 +184,6 @@ def _check_room(folder: Path, manifest: Manifest) -> None:
         )
 
 
-def own_contents(bundle: Bundle) -> dict[str, bytes]:
-    """The files of a bundle as they lie in a folder of models, by name."""
-    return {**bundle.contents, MANIFEST_NAME: bundle.manifest.to_json().encode()}
-
-
 def own_version(contents: Mapping[str, bytes]) -> str:
     """The name that a model of the user's own gets, from the digests of all its files."""
     digest = hashlib.sha256()
@@ -243,7 +197,7 @@ def copy_own(path: Path, models: ModelFolder, by: str | None = None) -> Installe
 
     Args:
         path: a bundle (folder or zip), an ONNX file of a detector, or the folder of a community
-            model.
+            model or of policies.
         models: whose lock the caller holds.
         by: who brings it.
 
@@ -256,16 +210,16 @@ def copy_own(path: Path, models: ModelFolder, by: str | None = None) -> Installe
     installation = models.installation()
     if installation is not None and installation.current.kind != own.kind:
         raise ConfigurationError(
-            f"{models.folder} keeps {installation.current.name}, a {installation.current.kind} "
-            f"model, and {path} is a {own.kind} model",
+            f"{models.folder} keeps {KINDS[installation.current.kind].called}, "
+            f"{installation.current.name}, and {path} is {KINDS[own.kind].called}",
             "Keep each kind in a folder of its own.",
         )
-    version = own_version(own.contents)
+    version = own_version(own.model.contents)
     # The one that is there may be in use: it is not moved for nothing.
     there = models.folder_of(version)
-    if not all(_has(there / file, one) for file, one in own.contents.items()):
+    if not all(_has(there / file, one) for file, one in own.model.contents.items()):
         incoming = models.incoming(version)
-        for file, content in own.contents.items():
+        for file, content in own.model.contents.items():
             (incoming / file).parent.mkdir(parents=True, exist_ok=True)
             write_durably(incoming / file, content)
         models.keep(incoming)
@@ -273,58 +227,38 @@ def copy_own(path: Path, models: ModelFolder, by: str | None = None) -> Installe
         version=version,
         origin="own",
         kind=own.kind,
-        name=own.name,
+        name=own.model.title,
         onnx=own.onnx,
-        trained_at=own.trained_at or datetime.fromtimestamp(path.stat().st_mtime, timezone.utc),
+        trained_at=own.model.trained_at or _changed_at(path),
         installed_at=datetime.now(timezone.utc),
         installed_by=by,
     )
 
 
+def _changed_at(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+
+
 @dataclass(frozen=True)
 class _OwnModel:
-    """A model of the user's own that was tried out; `contents` are its files by name."""
+    """A model of the user's own that was tried out; `onnx` is its file, where that is all."""
 
-    kind: ModelKind
-    name: str
-    contents: Mapping[str, bytes]
-    trained_at: datetime | None
+    kind: ReleasedKind
+    model: TriedModel
     onnx: str | None = None
 
 
 def _own_model(path: Path) -> _OwnModel:
-    if is_community_model(path):
-        return _own_community_model(path)
     if path.suffix == ".onnx":
-        safe = _UNSAFE.sub("_", path.name)
-        card = ModelCard(ModelSource("onnx", safe))
-        model: Model = load_onnx(path, card, OnnxOptions(threads=1))
-        name = str(model.facts.source)
-        try_model(model)
-        return _OwnModel("detector", name, {safe: path.read_bytes()}, None, safe)
-    bundle = Bundle.load(path)
-    model = bundle.open(OnnxOptions(threads=1))
-    name = str(model.facts.source)
+        return _own_onnx(path)
+    kind = kind_at(path)
+    return _OwnModel(kind.name, kind.try_out(path))
+
+
+def _own_onnx(path: Path) -> _OwnModel:
+    safe = _UNSAFE.sub("_", path.name)
+    model = load_onnx(path, ModelCard(ModelSource("onnx", safe)), OnnxOptions(threads=1))
+    facts = model.facts
     try_model(model)
-    trained_at = _time_in(bundle.manifest.lineage.get("trained_at"))
-    return _OwnModel("detector", name, own_contents(bundle), trained_at)
-
-
-def _own_community_model(path: Path) -> _OwnModel:
-    community = CommunityModel.load(path, OnnxOptions(threads=1))
-    try:
-        community.try_out()
-    finally:
-        community.close()
-    said = community.manifest
-    contents = {name: (path / name).read_bytes() for name in (MODEL_VERSION_FILE, *said.files)}
-    return _OwnModel("community", f"{said.name} {said.version}", contents, said.trained_at)
-
-
-def _time_in(value: object) -> datetime | None:
-    """A moment that a bundle's lineage states; None where it states none."""
-    try:
-        moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    tried = TriedModel(str(facts.source), facts.class_names, {safe: path.read_bytes()}, None)
+    return _OwnModel("detector", tried, safe)

@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from detector_runtime.checks import check
-from detector_runtime.classify.community_model import CommunityModel
 from detector_runtime.errors import (
     ConfigurationError,
     DetectorError,
@@ -22,8 +21,8 @@ from detector_runtime.errors import (
     UpdateBusyError,
     UpdateError,
 )
-from detector_runtime.models.base import Model
 from detector_runtime.models.onnx import OnnxOptions
+from detector_runtime.released.kinds import Kind, Opened
 from detector_runtime.settings import DetectorSettings
 from detector_runtime.system.files import FolderLock
 from detector_runtime.updates.checking import (
@@ -57,7 +56,7 @@ PATIENCE = 30.0
 FIRST_PATIENCE = 600.0
 """Seconds for which the first model is waited for, while another program fetches it."""
 
-_Opened = TypeVar("_Opened", Model, CommunityModel)
+_Made = TypeVar("_Made")
 
 logger = logging.getLogger("detector_runtime")
 outcomes = logging.getLogger(OUTCOME_LOGGER)
@@ -169,15 +168,27 @@ class ModelUpdater:
         """
         from detector_runtime.updates.reloading import UpdatingDetector
 
+        chosen = settings or DetectorSettings()
+        return self.with_first(lambda: UpdatingDetector(self, chosen, watch=watch))
+
+    def with_first(self, make: Callable[[], _Made]) -> _Made:
+        """What a program makes of the model in use. The first one is waited for.
+
+        Args:
+            make: calls `open`; is called again where a damaged model was fetched again.
+
+        Raises:
+            UpdateError: no model is there, and none could be fetched.
+            ModelLoadError: neither the model in use nor one before it can be opened.
+        """
         if self.models.installation() is None:
             self._install_first()
-        chosen = settings or DetectorSettings()
         try:
-            return UpdatingDetector(self, chosen, watch=watch)
+            return make()
         except ModelLoadError:
             if not self._fetched_again():
                 raise
-        return UpdatingDetector(self, chosen, watch=watch)
+        return make()
 
     def rollback(self) -> InstalledModel:
         """Go back to the model that worked before; programs that run go on with it.
@@ -198,7 +209,10 @@ class ModelUpdater:
         )
 
     def use(self, model: str | os.PathLike[str], by: str | None = None) -> InstalledModel:
-        """Use a model of your own from now on: a bundle (folder or zip), or an ONNX file.
+        """Use a model of your own from now on.
+
+        It may be a bundle (folder or zip), an ONNX file of a detector, or the folder of a community
+        model or of policies.
 
         It is tried out and copied, and not replaced by published ones unless you say so.
 
@@ -245,25 +259,31 @@ class ModelUpdater:
             failure=state.failure,
         )
 
-    def open(self, options: OnnxOptions) -> tuple[InstalledModel, Model]:
+    def open(self, kind: Kind[Opened], options: OnnxOptions) -> tuple[InstalledModel, Opened]:
         """The model in use, or where that is damaged the one before it, which is used from then on.
 
         Raises:
             UpdateError: no model is there.
             ModelLoadError: none of those that are there can be opened.
-            ConfigurationError: it is a community model.
+            ConfigurationError: it is of another kind.
         """
-        return self._opened(self.models.open, options)
-
-    def open_community(self, options: OnnxOptions) -> tuple[InstalledModel, CommunityModel]:
-        """The community model in use, or where that is damaged the one before it; see `open`.
-
-        Raises:
-            UpdateError: no model is there.
-            ModelLoadError: none of those that are there can be opened.
-            ConfigurationError: it is a detector.
-        """
-        return self._opened(self.models.open_community, options)
+        while True:
+            installation = self.models.installation()
+            if installation is None:
+                raise UpdateError(
+                    f"there is no model in {self.models.folder} yet",
+                    "Fetch one: detector-runtime update FOLDER --source ADDRESS",
+                )
+            current = installation.current
+            try:
+                return current, self.models.open(current, kind, options)
+            except ModelLoadError as error:
+                if self.models.installation() != installation:
+                    continue
+                if not self._opens_as_such(current, kind):
+                    self._use_the_one_before(installation, error)
+                elif self.models.installation() == installation:
+                    raise
 
     def note_that_it_worked(self, version: str) -> None:
         """Remember that a version answered a program: `rollback` prefers such ones.
@@ -276,26 +296,13 @@ class ModelUpdater:
             if installation and installation.current.version == version:
                 self.models.switch(installation.with_current_worked())
 
-    def _opened(
-        self, open_one: Callable[[InstalledModel, OnnxOptions], _Opened], options: OnnxOptions
-    ) -> tuple[InstalledModel, _Opened]:
-        while True:
-            installation = self.models.installation()
-            if installation is None:
-                raise UpdateError(
-                    f"there is no model in {self.models.folder} yet",
-                    "Fetch one: detector-runtime update FOLDER --source ADDRESS",
-                )
-            current = installation.current
-            try:
-                return current, open_one(current, options)
-            except ModelLoadError as error:
-                if self.models.installation() != installation:
-                    continue
-                if not _opens_as_such(open_one, current):
-                    self._use_the_one_before(installation, error)
-                elif self.models.installation() == installation:
-                    raise
+    def _opens_as_such(self, model: InstalledModel, kind: Kind[Any]) -> bool:
+        """Whether a model is sound, and only cannot be opened with some settings."""
+        try:
+            self.models.open(model, kind, OnnxOptions()).close()
+        except ModelLoadError:
+            return False
+        return True
 
     def _check(self, now: bool, allow: frozenset[Allowed], patience: float) -> CheckResult:
         try:
@@ -398,14 +405,3 @@ class ModelUpdater:
         waited = PATIENCE if patience is None else patience
         with told_of_disk(self.models.folder), self._lock.hold(waited):
             yield
-
-
-def _opens_as_such(
-    open_one: Callable[[InstalledModel, OnnxOptions], _Opened], model: InstalledModel
-) -> bool:
-    """Whether a model is sound, and only cannot be opened with some settings."""
-    try:
-        open_one(model, OnnxOptions()).close()
-    except ModelLoadError:
-        return False
-    return True
