@@ -137,7 +137,7 @@ def _frames_of(file: Path) -> tuple[list[str], range]:
 
 def _archive(name: str, played: Iterable[Screenshot], report: Report) -> bytes:
     session, shape_of = BATCHES[name]
-    frames = list(track(played, FRAMES, f"play the {session} session", report))
+    frames = track(played, FRAMES, f"play the {session} session", report)
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         add_subset(archive, "default", frames, shape_of)
@@ -147,31 +147,25 @@ def _archive(name: str, played: Iterable[Screenshot], report: Report) -> bytes:
 def add_subset(
     archive: zipfile.ZipFile,
     subset: str,
-    frames: Sequence[Screenshot],
+    frames: Iterable[Screenshot],
     shape_of: Callable[[SeenObject], Shape] = _box_shape,
-) -> None:
-    """Add one of CVAT's subsets to an export: its images, and the annotation file of them."""
+) -> int:
+    """Add one of CVAT's subsets to an export: images one by one, then the annotation file of them.
+
+    Returns:
+        How many images there are.
+    """
+    document = _empty_coco()
     for frame in frames:
         _add(archive, f"images/{subset}/{frame.name}.png", stored_png(frame.image))
-    annotations = json.dumps(_coco(frames, shape_of)).encode()
-    _add(archive, f"annotations/instances_{subset}.json", annotations)
+        _annotate(document, frame, shape_of)
+    _add(archive, f"annotations/instances_{subset}.json", json.dumps(document).encode())
+    return len(document["images"])
 
 
-def _coco(frames: Sequence[Screenshot], shape_of: Callable[[SeenObject], Shape]) -> dict[str, Any]:
+def _empty_coco() -> dict[str, Any]:
     # In alphabetical order, which is not that of the pack.
     labels = sorted({file.shows for file in sprite_files()} - {DISTRACTOR, DECOY})
-    annotations: list[dict[str, Any]] = []
-    for image_id, frame in enumerate(frames, start=1):
-        for seen in frame.objects:
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": image_id,
-                    "category_id": labels.index(seen.class_name) + 1,
-                    "iscrowd": 0,
-                    **shape_of(seen),
-                }
-            )
     no_one = ("contributor", "date_created", "description", "url", "version", "year")
     return {
         "licenses": [{"name": "", "id": 0, "url": ""}],
@@ -180,9 +174,28 @@ def _coco(frames: Sequence[Screenshot], shape_of: Callable[[SeenObject], Shape])
             {"id": number, "name": label, "supercategory": ""}
             for number, label in enumerate(labels, start=1)
         ],
-        "images": [_image_entry(number, frame) for number, frame in enumerate(frames, start=1)],
-        "annotations": annotations,
+        "images": [],
+        "annotations": [],
     }
+
+
+def _annotate(
+    document: dict[str, Any], frame: Screenshot, shape_of: Callable[[SeenObject], Shape]
+) -> None:
+    """Add a screenshot, and what is to be seen in it."""
+    images, annotations = document["images"], document["annotations"]
+    categories = {label["name"]: label["id"] for label in document["categories"]}
+    images.append(_image_entry(len(images) + 1, frame))
+    for seen in frame.objects:
+        annotations.append(
+            {
+                "id": len(annotations) + 1,
+                "image_id": len(images),
+                "category_id": categories[seen.class_name],
+                "iscrowd": 0,
+                **shape_of(seen),
+            }
+        )
 
 
 def _image_entry(image_id: int, frame: Screenshot) -> dict[str, Any]:

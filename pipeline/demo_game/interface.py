@@ -34,11 +34,15 @@ DIGITS = (
 
 def draw_ellipse(image: Pixels, centre: tuple[int, int], radius: int, colour: Colour) -> None:
     """The mark on the ground around a chosen unit, one pixel wide."""
-    height, width = image.shape[:2]
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    rows, columns = (
+        slice(max(middle - radius - 1, 0), max(middle + radius + 2, 0)) for middle in centre[::-1]
+    )
+    around = image[rows, columns]
+    y, x = np.mgrid[: around.shape[0], : around.shape[1]].astype(np.float32)
+    y, x = y + rows.start, x + columns.start
     outer = _inside(x, y, centre, radius + 0.5)
     inner = _inside(x, y, centre, radius - 0.7)
-    image[outer & ~inner] = colour
+    around[outer & ~inner] = colour
 
 
 def draw_bar(image: Pixels, middle: int, top: int, width: int, filled: float) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.demo_game.art.catalogue import DISTRACTOR, drawing
 from pipeline.demo_game.art.raycasting import Mask, Pixels, SolidView
@@ -28,6 +29,10 @@ from pipeline.demo_game.world import (
     world_of,
 )
 from pipeline.labels.boxes import Box
+
+Tags = npt.NDArray[np.int32]
+NO_TAG = -1
+"""Of a pixel that shows no entity, or one without a tag."""
 
 FRAME_WIDTH, FRAME_HEIGHT = 320, 256
 FRAMES = 24
@@ -108,6 +113,18 @@ def screenshot_of(session: Session, number: int) -> Screenshot:
     return draw_frame(name, moment, path[number], session.light, _amounts(session, number))
 
 
+def draw_map(world: World, light: tuple[float, float, float]) -> tuple[Pixels, Tags]:
+    """A whole map, without the interface.
+
+    Returns:
+        The image, uint8 [height, width, 3], and whose each pixel is, int32 [height, width]: the
+        entity's tag, or NO_TAG.
+    """
+    height, width = world.ground.shape[:2]
+    frame = _Frame(world, (0, 0), light, (width, height))
+    return frame.draw(), frame.tags()
+
+
 def draw_frame(
     name: str,
     world: World,
@@ -123,7 +140,25 @@ def draw_frame(
         light: factors on red, green and blue.
         amounts: four numbers for the line along the top.
     """
-    return _Frame(world, corner, light, amounts).render(name)
+    return _Frame(world, corner, light).render(name, amounts)
+
+
+def draw_part(
+    world: World,
+    corner: tuple[int, int],
+    size: tuple[int, int],
+    light: tuple[float, float, float],
+) -> Pixels:
+    """A part of a map as any screen shows it that it fits into, without an interface.
+
+    Args:
+        corner, light: as for `draw_frame`.
+        size: width and height of the part.
+
+    Returns:
+        uint8 [height, width, 3].
+    """
+    return _Frame(world, corner, light, size).draw()
 
 
 @lru_cache(maxsize=1)
@@ -163,6 +198,22 @@ def _amounts(session: Session, number: int) -> tuple[int, ...]:
     return tuple((rng.integers(50, 900, size=4) + growth).tolist())
 
 
+def extent_of(entity: Entity) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of all that is drawn of an entity: mark, shadow, sprite, bar."""
+    drawn = _drawing_of(entity)
+    left, top = _corner_of(entity, drawn)
+    height, width = drawn.mask.shape
+    shadow_x, shadow_y = left + drawn.shadow_offset[0], top + drawn.shadow_offset[1]
+    around = round(FOOTPRINTS[entity.file.shows]) + 4
+    bar = _bar_width(drawn) // 2 + 2
+    return (
+        min(left, shadow_x, entity.x - max(around, bar)),
+        min(top - 6, shadow_y, entity.y - around),
+        max(left + width, shadow_x + drawn.shadow.shape[1], entity.x + max(around, bar)),
+        max(top + height, shadow_y + drawn.shadow.shape[0], entity.y + around),
+    )
+
+
 class _Frame:
     """One screenshot in the making."""
 
@@ -171,15 +222,15 @@ class _Frame:
         world: World,
         corner: tuple[int, int],
         light: tuple[float, float, float],
-        amounts: tuple[int, ...],
+        size: tuple[int, int] = (FRAME_WIDTH, FRAME_HEIGHT),
     ) -> None:
         self._world = world
         self._left, self._top = corner
+        self._width, self._height = size
         self._colour_of_light = light
-        self._amounts = amounts
         self._view = (
-            slice(self._top, self._top + FRAME_HEIGHT),
-            slice(self._left, self._left + FRAME_WIDTH),
+            slice(self._top, self._top + self._height),
+            slice(self._left, self._left + self._width),
         )
         self._image = world.ground[self._view].copy()
         self._ids = np.zeros(self._image.shape[:2], np.int32)
@@ -188,8 +239,14 @@ class _Frame:
             key=lambda entity: (entity.y, entity.x),
         )
 
-    def render(self, name: str) -> Screenshot:
-        """Draw everything in the order in which it covers what came before."""
+    def render(self, name: str, amounts: tuple[int, ...]) -> Screenshot:
+        """Everything, and what of it can be seen."""
+        self.draw()
+        self._draw_interface(amounts)
+        return Screenshot(name, self._image, tuple(self._seen()))
+
+    def draw(self) -> Pixels:
+        """Draw what is on the map in the order in which it covers what came before."""
         for entity in self._entities:
             self._draw_mark(entity)
         for entity in self._entities:
@@ -199,12 +256,16 @@ class _Frame:
         self._light()
         for entity in self._entities:
             self._draw_health(entity)
-        self._draw_interface()
-        return Screenshot(name, self._image, tuple(self._seen()))
+        return self._image
+
+    def tags(self) -> Tags:
+        """Whose each pixel is, once it was drawn."""
+        tags = [NO_TAG if one.tag is None else one.tag for one in self._entities]
+        return np.array([NO_TAG, *tags], np.int32)[self._ids]
 
     def _is_near(self, entity: Entity) -> bool:
         x, y = entity.x - self._left, entity.y - self._top
-        return -REACH < x < FRAME_WIDTH + REACH and -REACH < y < FRAME_HEIGHT + REACH
+        return -REACH < x < self._width + REACH and -REACH < y < self._height + REACH
 
     def _shifted(self, entity: Entity) -> Entity:
         """In the image's coordinates."""
@@ -233,24 +294,26 @@ class _Frame:
     def _light(self) -> None:
         fog = 1 - np.float32(FOG_STRENGTH) * self._world.fog[self._view]
         light = fog[..., None] * np.array(self._colour_of_light, np.float32)
-        self._image = np.rint(np.clip(self._image * light, 0, 255)).astype(np.uint8)
+        # In place: of a whole map each copy takes as long as the arithmetic.
+        light *= self._image
+        np.clip(light, 0, 255, out=light)
+        self._image = np.rint(light, out=light).astype(np.uint8)
 
     def _draw_health(self, entity: Entity) -> None:
         if entity.health is not None:
             drawn = _drawing_of(entity)
-            width = min(max(10, drawn.mask.shape[1] * 3 // 4), 36)
             top = _corner_of(entity, drawn)[1] - 4
-            draw_bar(self._image, entity.x, top, width, entity.health)
+            draw_bar(self._image, entity.x, top, _bar_width(drawn), entity.health)
 
-    def _draw_interface(self) -> None:
+    def _draw_interface(self, amounts: tuple[int, ...]) -> None:
         height, width = self._world.ground.shape[:2]
         view = (
             self._left / width,
             self._top / height,
-            (self._left + FRAME_WIDTH) / width,
-            (self._top + FRAME_HEIGHT) / height,
+            (self._left + self._width) / width,
+            (self._top + self._height) / height,
         )
-        covered = draw_resources(self._image, self._amounts)
+        covered = draw_resources(self._image, amounts)
         covered |= draw_minimap(self._image, self._world.ground, view)
         self._ids[covered] = 0
 
@@ -279,10 +342,16 @@ def _drawing_of(entity: Entity) -> SolidView:
     return drawing(entity.file, entity.heading, entity.phase)
 
 
+def _bar_width(drawn: SolidView) -> int:
+    width: int = drawn.mask.shape[1] * 3 // 4
+    return min(max(10, width), 36)
+
+
 def _corner_of(entity: Entity, drawn: SolidView) -> tuple[int, int]:
     return entity.x - drawn.hotspot[0], entity.y - drawn.hotspot[1]
 
 
+@lru_cache(maxsize=4096)
 def _coloured(drawn: SolidView, player: int | None) -> Pixels:
     """The sprite's colours, its player's area in the player's colour at the same brightness."""
     colours = drawn.rgba[..., :3]

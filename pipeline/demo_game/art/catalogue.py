@@ -24,9 +24,9 @@ DECOY = "decoy"
 Model = tuple[Part, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SpriteFile:
-    """A file before it is drawn.
+    """A file before it is drawn; there is one object of each.
 
     Attributes:
         name: of the file, without suffix.

@@ -73,6 +73,28 @@ def wilson(successes: int, trials: int) -> Interval:
     )
 
 
+def difference_interval(
+    first: tuple[int, int], second: tuple[int, int], factor: float = 1.0
+) -> Interval:
+    """Of one proportion less `factor` times another, of other trials.
+
+    From Wilson's intervals of both, by the square-and-add rule: Newcombe's hybrid score interval
+    where the factor is 1 (Newcombe 1998, method 10), and its generalization by Zou and Donner 2008.
+
+    Args:
+        first, second: successes and trials; at least one trial each.
+        factor: 0 or more.
+    """
+    shares = [successes / trials for successes, trials in (first, second)]
+    own, other = wilson(*first), wilson(*second)
+    down = math.hypot(shares[0] - own.low, factor * (other.high - shares[1]))
+    up = math.hypot(own.high - shares[0], factor * (shares[1] - other.low))
+    difference = shares[0] - factor * shares[1]
+    return Interval(
+        low=round(difference - down, STORED_DIGITS), high=round(difference + up, STORED_DIGITS)
+    )
+
+
 def _resampled(frames: Counts, seed: int) -> Counts:
     """Total counts of every replicate, int64 [replicates, 3]; equal seeds draw equal frames."""
     rng = np.random.default_rng([seed])

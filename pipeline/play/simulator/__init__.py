@@ -2,8 +2,9 @@
 
 Read `rules` (kinds, figures, what a player can do), `maps` (land, water, obstacles, ways around
 them), `records` (what arrays of games hold), `games` (the state of many games as flat arrays),
-`tick_kernel` (one tick of all of them, compiled), `observation` (what a player knows), `scripted`
-(players by script), `player_kernel` (both, compiled), `matches` (scripted players against each
-other), `view` (a game drawn by the demo game's renderer) and `environments` (Gymnasium). Policies
+`hand_made` (maps that somebody has drawn, and games that begin with a set-up), `tick_kernel` (one
+tick of all of them, compiled), `observation` (what a player knows), `scripted` (players by script),
+`player_kernel` (both, compiled), `matches` (scripted players against each other), `view` (a game
+drawn by the demo game's renderer), `sheets` (its frames) and `environments` (Gymnasium). Policies
 that learn, and recordings of people, do not belong here.
 """

@@ -9,13 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import OutpostError
-from pipeline.play.simulator.maps import CELLS, MAPS, GameMap, Place, Stream, map_of, opposite
+from pipeline.play.simulator.maps import (
+    CELLS,
+    MAPS,
+    GameMap,
+    Place,
+    Stream,
+    map_count,
+    map_of,
+    opposite,
+)
 from pipeline.play.simulator.records import (
     CLOCK_DTYPE,
     ENTITY_DTYPE,
@@ -119,6 +128,10 @@ class Games:
         """The same games, changed by nobody else."""
         return Games(*(array.copy() for array in self._arrays()))
 
+    def rows(self, chosen: npt.ArrayLike) -> Games:
+        """Some of the games, by number, changed by nobody else."""
+        return Games(*(array[np.asarray(chosen)] for array in self._arrays()))
+
     def put(self, chosen: npt.ArrayLike, games: Games) -> None:
         """Write games over some of these, by number."""
         for array, fresh in zip(self._arrays(), games._arrays(), strict=True):
@@ -194,13 +207,14 @@ class KernelTables:
     """What the compiled loops read beside the games: maps, by number, and the rules' figures."""
 
     def __init__(self) -> None:
-        self.ground = np.zeros((MAPS, CELLS), np.uint8)
-        self.ways = np.zeros((MAPS, 2, CELLS, CELLS), np.uint8)
-        self.nearest = np.zeros((MAPS, 2, CELLS), np.uint8)
+        maps = map_count()
+        self.ground = np.zeros((maps, CELLS), np.uint8)
+        self.ways = np.zeros((maps, 2, CELLS, CELLS), np.uint8)
+        self.nearest = np.zeros((maps, 2, CELLS), np.uint8)
         self.figures = figures_table()
         self.damage = damage_table()
         self.masks = sight_masks()
-        self._loaded = np.zeros(MAPS, bool)
+        self._loaded = np.zeros(maps, bool)
 
     def load_maps(self, numbers: npt.NDArray[np.int32]) -> None:
         """Make the maps of these numbers ready, where they are not."""
@@ -240,7 +254,8 @@ def _from_bytes(state: bytes, players_a_side: int) -> Games:
 def _is_sound(game: Games, players_a_side: int) -> bool:
     """Whether a game can be stepped: the compiled loops look at no index twice."""
     number = int(game.clocks["map"][0])
-    if not 0 <= number < MAPS:
+    # Drawn maps are for one against one.
+    if not 0 <= number < (map_count() if players_a_side == 1 else MAPS):
         return False
     first, slots = _first_rows(number, players_a_side)[0], game.slot_count
     side = MAP_SIDE * SUBPIXELS
@@ -263,31 +278,43 @@ def _is_sound(game: Games, players_a_side: int) -> bool:
     )
 
 
+class FirstThing(NamedTuple):
+    """An entity as a game begins.
+
+    Attributes:
+        owner: number of the player, NOBODY for what belongs to none.
+        place: in pixels of the map; None for what is not there yet, or never.
+        hit_points: those of its kind, if left out.
+        holds: of what belongs to nobody; as much as its kind can, if left out.
+    """
+
+    kind: Kind
+    owner: int
+    place: Place | None
+    hit_points: int | None = None
+    holds: int | None = None
+
+
 @cache
 def _first_rows(number: int, players_a_side: int) -> tuple[npt.NDArray[Any], ...]:
-    """The beginning on a map, with what both sides see; each part without the axis of games."""
+    return first_rows(first_things(map_of(number), players_a_side), SIDES * players_a_side)
+
+
+def first_rows(things: Sequence[FirstThing], players: int) -> tuple[npt.NDArray[Any], ...]:
+    """The beginning of a game, with what both sides see; each part without the axis of games.
+
+    Args:
+        things: in the order of the slots.
+        players: of both sides.
+    """
     from pipeline.play.simulator.tick_kernel import look
 
-    players = SIDES * players_a_side
     slots = players * SLOTS
     entities = np.zeros(slots, ENTITY_DTYPE)
     for name in ("owner", "target", "job"):
         entities[name] = NOTHING
-    game_map = map_of(number)
-    things = _first_things(game_map, players_a_side)
-    for slot, (kind, owner, place) in enumerate(things):
-        figures = FIGURES[kind]
-        present = place is not None
-        x, y = place or (0, 0)
-        entity = entities[slot]
-        entity["present"], entity["kind"], entity["owner"] = present, kind, owner
-        for name in ("x", "goal_x", "way_x"):
-            entity[name] = x * SUBPIXELS
-        for name in ("y", "goal_y", "way_y"):
-            entity[name] = y * SUBPIXELS
-        entity["hit_points"] = figures.hit_points
-        entity["carries"] = figures.capacity if present and owner == NOBODY else 0
-        entity["heading"] = 4
+    for slot, thing in enumerate(things):
+        _place(entities[slot], thing)
     memory = np.zeros((SIDES, slots), MEMORY_DTYPE)
     memory["tick"] = -1
     in_sight, explored = np.zeros((2, SIDES, FOG_CELLS), np.uint32)
@@ -298,27 +325,45 @@ def _first_rows(number: int, players_a_side: int) -> tuple[npt.NDArray[Any], ...
     return (entities, np.zeros(players, PLAYER_DTYPE), memory, in_sight, explored, clock)
 
 
-def _first_things(game_map: GameMap, players_a_side: int) -> list[tuple[Kind, int, Place | None]]:
-    """Kind, owner and place of everything, in the order of the slots."""
+def _place(entity: Any, thing: FirstThing) -> None:
+    """Write an entity's record."""
+    figures, present = FIGURES[thing.kind], thing.place is not None
+    x, y = thing.place or (0, 0)
+    entity["present"], entity["kind"], entity["owner"] = present, thing.kind, thing.owner
+    for name in ("x", "goal_x", "way_x"):
+        entity[name] = x * SUBPIXELS
+    for name in ("y", "goal_y", "way_y"):
+        entity[name] = y * SUBPIXELS
+    full, most = figures.hit_points, figures.capacity
+    entity["hit_points"] = full if thing.hit_points is None else thing.hit_points
+    holds = most if thing.holds is None else thing.holds
+    entity["carries"] = holds if present and thing.owner == NOBODY else 0
+    entity["heading"] = 4
 
-    def places(of_first: Sequence[Place], side: int) -> list[Place]:
-        return [opposite(place) if side else place for place in of_first]
+
+def first_things(game_map: GameMap, players_a_side: int = 1) -> list[FirstThing]:
+    """Everything that a map begins with, in the order of the slots."""
+
+    def places(of_first: Sequence[Place | None], side: int) -> list[Place | None]:
+        return [opposite(place) if side and place else place for place in of_first]
 
     def by_player() -> Iterable[tuple[int, int, int]]:
         for player in range(SIDES * players_a_side):
             yield player, player // players_a_side, player % players_a_side
 
-    things: list[tuple[Kind, int, Place | None]] = []
+    things: list[FirstThing] = []
     for player, side, number in by_player():
         for kind, place in zip(PLAYER_UNITS, places(game_map.units[number], side), strict=True):
-            things.append((kind, player, place))
+            things.append(FirstThing(kind, player, place))
     for player, side, number in by_player():
-        things.append((Kind.KEEP, player, places([game_map.keeps[number]], side)[0]))
+        things.append(FirstThing(Kind.KEEP, player, places([game_map.keeps[number]], side)[0]))
     for _player, side, number in by_player():
         resources = places(game_map.resources[number], side)
-        things += [(k, NOBODY, place) for k, place in zip(PLAYER_RESOURCES, resources, strict=True)]
+        for kind, place in zip(PLAYER_RESOURCES, resources, strict=True):
+            things.append(FirstThing(kind, NOBODY, place))
     for _ in by_player():
-        things += [(Kind.SHEEP, NOBODY, None)] * len(PLAYER_UNITS)
+        things += [FirstThing(Kind.SHEEP, NOBODY, None)] * len(PLAYER_UNITS)
     for _player, side, number in by_player():
-        things += [(Kind.SHEEP, NOBODY, at) for at in places(game_map.sheep[number], side)]
+        sheep = places(game_map.sheep[number], side)
+        things += [FirstThing(Kind.SHEEP, NOBODY, at) for at in sheep]
     return things

@@ -1,21 +1,36 @@
 """Maps: land, water and obstacles, who begins where, and the way around what is in the way.
 
-A map follows from its number alone, by whole numbers. It is the same turned by half a circle, so
-that no side has the better one. All of its land hangs together, and so has its lake.
+A map follows from its number alone, by whole numbers, or is one of those that somebody has drawn
+(`hand_made`), whose numbers come after. It is the same turned by half a circle, so that no side
+has the better one. All of its land hangs together, and so has its lake.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.play.simulator.rules import CELL, GROUND_CELLS, RESOURCES, SHEEP, UNITS, Ground
+from pipeline.play.simulator.rules import (
+    CELL,
+    GROUND_CELLS,
+    PLAYER_RESOURCES,
+    RESOURCES,
+    SHEEP,
+    UNITS,
+    Ground,
+    Kind,
+)
+
+if TYPE_CHECKING:
+    from pipeline.play.simulator.hand_made.map_drawings import MapDrawing
 
 MAPS = 32
-"""How many there are."""
+"""How many follow from their numbers; games that begin with a seed are on these."""
 CELLS = GROUND_CELLS * GROUND_CELLS
 FAR = np.uint16(30_000)
 """Longer than any way, for none; twice as much still fits into 16 bits."""
@@ -44,14 +59,15 @@ class GameMap:
         nearest: uint8 [2, 256]: for units on land and afloat, the cell nearest to each that they
             can reach.
         keeps, units, resources, sheep: places of the first side; those of the second lie opposite.
-            For four players a side; with fewer the first are taken.
+            For four players a side; with fewer the first are taken. Drawn maps have places for one
+            player a side, and none for a warship where they have no lake for it.
     """
 
     ground: Grid
     ways: Grid
     nearest: Grid
     keeps: tuple[Place, ...]
-    units: tuple[tuple[Place, ...], ...]
+    units: tuple[tuple[Place | None, ...], ...]
     resources: tuple[tuple[Place, ...], ...]
     sheep: tuple[tuple[Place, ...], ...]
 
@@ -62,9 +78,25 @@ def opposite(place: Place) -> Place:
     return side - 1 - place[0], side - 1 - place[1]
 
 
-@lru_cache(maxsize=MAPS)
+def map_count() -> int:
+    """How many maps there are, drawn ones too."""
+    return MAPS + len(_drawings())
+
+
+@cache
 def map_of(number: int) -> GameMap:
-    """The map of that number, 0 to `MAPS` - 1."""
+    """The map of that number, 0 to `map_count()` - 1."""
+    return _drawn_map(_drawings()[number - MAPS]) if number >= MAPS else _made_map(number)
+
+
+def _drawings() -> Sequence[MapDrawing]:
+    # The program of a training job does without them, and without a reader of their file.
+    from pipeline.play.simulator.hand_made.map_drawings import map_drawings
+
+    return map_drawings()
+
+
+def _made_map(number: int) -> GameMap:
     attempt = 0
     while True:
         stream = Stream((number << 16) + attempt)
@@ -89,6 +121,27 @@ def map_of(number: int) -> GameMap:
     keeps = tuple(_middle(base) for base in BASES)
     units = tuple(_unit_places(base, number) for number, base in enumerate(BASES))
     return GameMap(ground, ways, nearest, keeps, units, resources, sheep)
+
+
+def _drawn_map(drawing: MapDrawing) -> GameMap:
+    ground = np.array(drawing.ground(), np.uint8)
+    (base,), ships = drawing.cells_of(Kind.KEEP), drawing.cells_of(Kind.WARSHIP)
+    land = _component(ground == Ground.LAND, base)
+    lake = _component(ground == Ground.WATER, ships[0]) if ships else np.zeros_like(land)
+    ground[(ground == Ground.LAND) & ~land] = Ground.OBSTACLE
+    left = {kind: list(drawing.cells_of(kind)) for kind in set(PLAYER_RESOURCES)}
+    resources = tuple(_middle(left[kind].pop(0)) for kind in PLAYER_RESOURCES)
+    sheep = tuple(_middle(cell) for cell in drawing.cells_of(Kind.SHEEP))
+    units = (*_beside(base), _middle(ships[0]) if ships else None)
+    return GameMap(
+        ground,
+        np.stack([_ways(land), _ways(lake)]),
+        np.stack([_nearest(land), _nearest(lake)]),
+        keeps=(_middle(base),),
+        units=(units,),
+        resources=(resources,),
+        sheep=(sheep,),
+    )
 
 
 BASES: tuple[Cell, ...] = ((2, 2), (6, 1), (1, 6), (10, 1))
@@ -195,6 +248,8 @@ def _open_cells(wall: npt.NDArray[np.bool_], step: Cell) -> npt.NDArray[np.intp]
 
 def _nearest(passable: npt.NDArray[np.bool_]) -> Grid:
     rows, columns = np.nonzero(passable)
+    if not len(rows):
+        return np.zeros(CELLS, np.uint8)
     all_rows, all_columns = np.divmod(np.arange(CELLS), GROUND_CELLS)
     distances = (all_rows[:, None] - rows) ** 2 + (all_columns[:, None] - columns) ** 2
     best = distances.argmin(axis=1)
@@ -236,7 +291,11 @@ def _middle(cell: Cell) -> Place:
 
 
 def _unit_places(base: Cell, player: int) -> tuple[Place, ...]:
-    """Two rows beside the keep; the ship lies on the lake."""
+    """The ship lies on the lake."""
+    return (*_beside(base), (6 * CELL + 12 + 10 * player, 6 * CELL + 12))
+
+
+def _beside(base: Cell) -> tuple[Place, ...]:
+    """Two rows beside the keep, for all units but the ship."""
     x, y = _middle(base)
-    beside = [(x - 40 + 26 * (n % 4), y + 46 + 24 * (n // 4)) for n in range(UNITS - 1)]
-    return (*beside, (6 * CELL + 12 + 10 * player, 6 * CELL + 12))
+    return tuple((x - 40 + 26 * (n % 4), y + 46 + 24 * (n // 4)) for n in range(UNITS - 1))

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from pipeline.evaluation.metrics.intervals import Interval, wilson
-from pipeline.play.simulator.games import Games
+from pipeline.play.simulator.games import Actions, Games
 from pipeline.play.simulator.rules import MAX_TICKS, TICKS_A_SECOND, Result
 from pipeline.play.simulator.scripted import ScriptedPlayers
+
+
+class Player(Protocol):
+    """Whoever plays some of the players of many games: by script, or by what it has learned."""
+
+    def act(self, games: Games, actions: Actions | None = None) -> Actions:
+        """What it does in this tick; to be asked in every tick, once.
+
+        Args:
+            actions: what others do; its own rows are written over when it acts.
+
+        Returns:
+            int32 [games, players, 5], for `Games.step`.
+        """
 
 
 @dataclass(frozen=True)

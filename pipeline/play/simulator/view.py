@@ -6,24 +6,36 @@ and the fog over all else. Without a side everything is shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from detector_runtime.geometry.tiling import Region
 
 from pipeline.demo_game.art.catalogue import SpriteFile, sprite_files
+from pipeline.demo_game.art.raycasting import Pixels
 from pipeline.demo_game.art.solids import Field
 from pipeline.demo_game.ground import smooth_noise
-from pipeline.demo_game.renderer import FRAME_HEIGHT, FRAME_WIDTH, Screenshot, draw_frame
+from pipeline.demo_game.renderer import (
+    FRAME_HEIGHT,
+    FRAME_WIDTH,
+    REACH,
+    Screenshot,
+    Tags,
+    draw_frame,
+    draw_map,
+    draw_part,
+)
 from pipeline.demo_game.world import FLATTENING, Entity, World, paint_ground
 from pipeline.play.simulator.games import Games
-from pipeline.play.simulator.maps import GameMap, map_of
+from pipeline.play.simulator.maps import MAPS, GameMap, map_of
 from pipeline.play.simulator.observation import lit_cells, side_of
 from pipeline.play.simulator.rules import (
     CELL,
     FIGURES,
+    FOG_CELLS,
     MAP_SIDE,
     SUBPIXELS,
     UNITS,
@@ -35,6 +47,7 @@ from pipeline.play.simulator.rules import (
 MAP_HEIGHT = round(MAP_SIDE * FLATTENING)
 """Pixels of the map's depth on the screen."""
 LIGHT = (1.0, 1.0, 1.0)
+EVERYTHING = slice(None)
 STANDING = {
     Kind.KEEP: "b_west_keep_age3_x1",
     Kind.GOLD_MINE: "n_mine_gold_x1",
@@ -78,6 +91,37 @@ class Camera:
         return x + self.left, round((y + self.top) / FLATTENING)
 
 
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What of a game is on a player's screen, before it is drawn.
+
+    Attributes:
+        number: of the map.
+        things: by slot; trees by numbers below 0.
+        lit, explored: float32 [32, 32], 1 in cells that are in sight, and that ever were.
+        amounts: numbers of the line along the top; the last two are stock and score.
+    """
+
+    number: int
+    things: Mapping[int, Entity]
+    lit: npt.NDArray[np.float32]
+    explored: npt.NDArray[np.float32]
+    amounts: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class MapView:
+    """A whole map, drawn.
+
+    Attributes:
+        image: uint8 [MAP_HEIGHT, MAP_SIDE, 3].
+        slots: int32 [MAP_HEIGHT, MAP_SIDE], the entity that each pixel shows, or -1.
+    """
+
+    image: Pixels
+    slots: Tags
+
+
 def render(games: Games, game: int, camera: Camera, player: int | None = None) -> Screenshot:
     """One game as a player sees it, or all of it.
 
@@ -89,29 +133,66 @@ def render(games: Games, game: int, camera: Camera, player: int | None = None) -
         Image and true boxes, of what is seen to at least 30%; `tag` of an object is its entity's
         slot, and None for trees.
     """
-    number, tick = int(games.clocks["map"][game]), int(games.clocks["tick"][game])
-    painted = _painted(number)
-    side = None if player is None else side_of(games, player)
-    entities = (*_things(games, game, player, side), *painted.entities)
-    ground, fog = painted.ground, painted.fog
-    if side is not None:
-        lit, explored = (
-            _smooth(lit_cells(words[game, side]).astype(np.float32))
-            for words in (games.in_sight, games.explored)
-        )
-        ground = np.rint(ground * explored[..., None]).astype(np.uint8)
-        fog = 1 - lit
-        entities = tuple(e for e in entities if explored[_row(e), e.x] > 0.5)
-    stock, score = (
-        (0, 0) if player is None else games.players[game, player][["stock", "score"]].tolist()
-    )
+    shown = shown_to(games, game, player)
     return draw_frame(
-        f"game{game}_{tick:04d}",
-        World(ground, painted.elevation, fog, entities),
+        f"game{game}_{int(games.clocks['tick'][game]):04d}",
+        _whole_world(shown),
         (camera.left, camera.top),
         LIGHT,
-        (0, 0, stock, score),
+        shown.amounts,
     )
+
+
+def shown_to(games: Games, game: int, player: int | None) -> Shown:
+    """What is on a player's screen, or all of a game."""
+    number = int(games.clocks["map"][game])
+    side = None if player is None else side_of(games, player)
+    everywhere = np.ones((FOG_CELLS, FOG_CELLS), np.float32)
+    lit, explored = everywhere, everywhere
+    stock, score = 0, 0
+    if side is not None:
+        lit, explored = (
+            lit_cells(words[game, side]).astype(np.float32)
+            for words in (games.in_sight, games.explored)
+        )
+        stock, score = games.players[game, player][["stock", "score"]].tolist()
+    things = dict(_things(games, game, player, side))
+    things |= {-1 - tree: entity for tree, entity in enumerate(_painted(number).entities)}
+    if side is not None:
+        things = {key: things[key] for key in _explored(things, explored)}
+    return Shown(number, things, lit, explored, (0, 0, stock, score))
+
+
+def draw_shown(shown: Shown, part: Region) -> Pixels:
+    """A part of the whole map on the screen, without the interface: uint8 [height, width, 3]."""
+    return draw_part(world_part(shown, part), (0, 0), (part.width, part.height), LIGHT)
+
+
+def world_part(shown: Shown, part: Region) -> World:
+    """A part of the map on the screen with what reaches into it, as the renderer takes it."""
+    things = tuple(
+        replace(thing, x=thing.x - part.left, y=thing.y - part.top)
+        for thing in shown.things.values()
+        if -REACH < thing.x - part.left < part.width + REACH
+        and -REACH < thing.y - part.top < part.height + REACH
+    )
+    view = slice(part.top, part.bottom), slice(part.left, part.right)
+    return _world(shown, view, things)
+
+
+def render_map(games: Games, game: int, player: int | None = None, *, bars: bool = True) -> MapView:
+    """The whole map of one game as a player sees it, or all of it.
+
+    Args:
+        game: its number in the batch.
+        player: whose view; everything is shown if left out.
+        bars: whether the hit points of what is hurt are drawn.
+    """
+    world = _whole_world(shown_to(games, game, player))
+    if not bars:
+        plain = tuple(replace(entity, health=None) for entity in world.entities)
+        world = replace(world, entities=plain)
+    return MapView(*draw_map(world, LIGHT))
 
 
 def camera_of(games: Games, game: int, player: int) -> Camera:
@@ -125,8 +206,37 @@ def camera_of(games: Games, game: int, player: int) -> Camera:
     return Camera.on(int(chosen["x"]) // SUBPIXELS, int(chosen["y"]) // SUBPIXELS)
 
 
-def _things(games: Games, game: int, player: int | None, side: int | None) -> Iterator[Entity]:
-    """Everything that is to be seen, as the renderer takes it."""
+def _world(shown: Shown, view: tuple[slice, slice], things: tuple[Entity, ...]) -> World:
+    """A part of the map, darkened where it is not known."""
+    painted = _painted(shown.number)
+    ground = painted.ground[view]
+    explored = _smooth(shown.explored, *view)
+    if explored.min() < 1:
+        ground = np.rint(ground * explored[..., None]).astype(np.uint8)
+    return World(ground, painted.elevation[view], 1 - _smooth(shown.lit, *view), things)
+
+
+def _whole_world(shown: Shown) -> World:
+    """What the renderer draws: ground, fog and everything that is to be seen."""
+    ground = _explored_ground(shown.number, shown.explored.tobytes())
+    elevation, things = _painted(shown.number).elevation, tuple(shown.things.values())
+    return World(ground, elevation, 1 - _smooth(shown.lit), things)
+
+
+def _explored(things: Mapping[int, Entity], explored: npt.NDArray[np.float32]) -> list[int]:
+    """Those that stand where the map is known."""
+    if not things:
+        return []
+    rows = np.array([min(thing.y, MAP_HEIGHT - 1) for thing in things.values()])
+    columns = np.array([thing.x for thing in things.values()])
+    light = _blended(_blended(explored, MAP_HEIGHT, rows).T, MAP_SIDE, columns).diagonal()
+    return [key for key, lit in zip(things, light.tolist(), strict=True) if lit > 0.5]
+
+
+def _things(
+    games: Games, game: int, player: int | None, side: int | None
+) -> Iterator[tuple[int, Entity]]:
+    """Everything that is to be seen, by slot, as the renderer takes it."""
     tick = int(games.clocks["tick"][game])
     selected = 0 if player is None else int(games.players["selected"][game, player])
     for slot, entity in enumerate(games.entities[game]):
@@ -145,16 +255,19 @@ def _things(games: Games, game: int, player: int | None, side: int | None) -> It
         is_own_unit = owner == player and slot < games.player_count * UNITS
         most = FIGURES[kind].hit_points
         file = _file_of(kind, Order(int(entity["order"])))
-        yield Entity(
-            file=file,
-            x=x // SUBPIXELS,
-            y=round(y / SUBPIXELS * FLATTENING),
-            heading=(int(entity["heading"]) if in_sight else slot) % file.headings,
-            phase=_phase(kind, slot, tick, len(file.steps)),
-            player=None if owner < 0 else owner,
-            selected=bool(is_own_unit and selected >> (slot % UNITS) & 1),
-            health=hit_points / most if 0 < hit_points < most else None,
-            tag=slot,
+        yield (
+            slot,
+            Entity(
+                file=file,
+                x=x // SUBPIXELS,
+                y=round(y / SUBPIXELS * FLATTENING),
+                heading=(int(entity["heading"]) if in_sight else slot) % file.headings,
+                phase=_phase(kind, slot, tick, len(file.steps)),
+                player=None if owner < 0 else owner,
+                selected=bool(is_own_unit and selected >> (slot % UNITS) & 1),
+                health=hit_points / most if 0 < hit_points < most else None,
+                tag=slot,
+            ),
         )
 
 
@@ -175,7 +288,7 @@ def _file_of(kind: Kind, order: Order) -> SpriteFile:
 _FILES = {file.name: file for file in sprite_files()}
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=MAPS)
 def _painted(number: int) -> World:
     """A map's ground and trees, painted once."""
     game_map = map_of(number)
@@ -186,6 +299,18 @@ def _painted(number: int) -> World:
     elevation += np.float32(0.01) * (smooth_noise(rng, water.shape[:2], (40, 66)) - 0.5)
     trees = tuple(_trees(game_map))
     return World(paint_ground(rng, elevation, trees), elevation, np.zeros_like(elevation), trees)
+
+
+@lru_cache(maxsize=4)
+def _explored_ground(number: int, explored: bytes) -> Pixels:
+    """A map's ground as far as it is explored; most ticks explore nothing.
+
+    Args:
+        explored: of a `Shown`.
+    """
+    field = _smooth(np.frombuffer(explored, np.float32).reshape(FOG_CELLS, FOG_CELLS))
+    ground: Pixels = np.rint(_painted(number).ground * field[..., None]).astype(np.uint8)
+    return ground
 
 
 def _trees(game_map: GameMap) -> Iterator[Entity]:
@@ -205,21 +330,28 @@ def _trees(game_map: GameMap) -> Iterator[Entity]:
             )
 
 
-def _row(entity: Entity) -> int:
-    return min(entity.y, MAP_HEIGHT - 1)
+def _smooth(
+    cells: npt.NDArray[np.float32],
+    rows: slice = EVERYTHING,
+    columns: slice = EVERYTHING,
+) -> Field:
+    """Cells of the fog as a field of the map on the screen, blended between their middles."""
+    down = _blended(cells, MAP_HEIGHT, np.arange(MAP_HEIGHT)[rows])
+    field: Field = _blended(down.T, MAP_SIDE, np.arange(MAP_SIDE)[columns]).T
+    return np.ascontiguousarray(field)
 
 
-def _smooth(cells: npt.NDArray[np.float32]) -> Field:
-    """Cells of the fog as a field of the whole map on the screen, blended between their middles."""
-    rows = _weights(MAP_HEIGHT, len(cells))
-    columns = _weights(MAP_SIDE, len(cells))
-    field: Field = (rows @ cells @ columns.T).astype(np.float32)
-    return field
+def _blended(
+    cells: npt.NDArray[np.float32], length: int, at: npt.NDArray[np.int_]
+) -> npt.NDArray[np.float32]:
+    """Rows of cells between whose middles pixels lie: float32 [pixels, ...].
 
-
-@lru_cache(maxsize=4)
-def _weights(length: int, cells: int) -> npt.NDArray[np.float32]:
-    """How much each cell counts at each pixel: float32 [length, cells], rows that sum to one."""
-    at = np.clip((np.arange(length) + 0.5) * cells / length - 0.5, 0, cells - 1)
-    weights = np.clip(1 - np.abs(at[:, None] - np.arange(cells)), 0, 1)
-    return np.asarray(weights, np.float32)
+    Args:
+        length: pixels over which all of the rows are spread.
+        at: which of the pixels.
+    """
+    places = np.clip((at + 0.5) * len(cells) / length - 0.5, 0, len(cells) - 1)
+    first = np.minimum(places.astype(np.intp), len(cells) - 2)
+    share = (places - first).astype(np.float32)[:, None]
+    blended: npt.NDArray[np.float32] = cells[first] * (1 - share) + cells[first + 1] * share
+    return blended

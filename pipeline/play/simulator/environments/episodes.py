@@ -36,24 +36,25 @@ from pipeline.play.simulator.scripted import ScriptedPlayers
 
 PLAYER = 0
 """Who learns; the opponent is the other one."""
-SLOT_COUNT = SIDES * SLOTS
 POINTS_A_REWARD = 100
 """Points of score that are worth as much as winning."""
 
 
-def action_space() -> spaces.MultiDiscrete:
+def action_space(players_a_side: int = 1) -> spaces.MultiDiscrete:
     """What a player can do in one step: `rules.Act`, entity, x, y, `rules.Key`.
 
     Entity 0 is none, and x and y are then a point of the map in pixels; others are an id and one
     more, and x and y are the place beside it, moved by half the map so that they begin at zero.
     """
-    return spaces.MultiDiscrete([len(Act), SLOT_COUNT + 1, MAP_SIDE, MAP_SIDE, len(Key)])
+    entities = SIDES * SLOTS * players_a_side + 1
+    return spaces.MultiDiscrete([len(Act), entities, MAP_SIDE, MAP_SIDE, len(Key)])
 
 
-def observation_space() -> spaces.Dict:
+def observation_space(players_a_side: int = 1) -> spaces.Dict:
     """`observation.Observations` of one game."""
+    slots = SIDES * SLOTS * players_a_side
     high = {
-        Column.ID: SLOT_COUNT - 1,
+        Column.ID: slots - 1,
         Column.KIND: len(Kind) - 1,
         Column.OWNER: 3,
         Column.X: MAP_SIDE - 1,
@@ -66,9 +67,9 @@ def observation_space() -> spaces.Dict:
         Column.AGE: MAX_TICKS,
         Column.HEADING: 15,
     }
-    low = np.zeros((SLOT_COUNT, len(Column)), np.int32)
+    low = np.zeros((slots, len(Column)), np.int32)
     low[:, Column.ID] = -1
-    highest = np.tile(np.array([high[column] for column in Column], np.int32), (SLOT_COUNT, 1))
+    highest = np.tile(np.array([high[column] for column in Column], np.int32), (slots, 1))
     status = np.array([MAX_TICKS, 1 << 20, 1 << 20, len(Result) - 1], np.int32)
     return spaces.Dict(
         {

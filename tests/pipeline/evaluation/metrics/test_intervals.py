@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.evaluation.metrics.counts import Counts, f1_of
-from pipeline.evaluation.metrics.intervals import bootstrap_f1, wilson
+from pipeline.evaluation.metrics.intervals import bootstrap_f1, difference_interval, wilson
 
 
 def simulated(frames: int, seed: int) -> Counts:
@@ -63,3 +63,12 @@ def test_wilson_holds_the_share_and_stays_in_range(counts: tuple[int, int]) -> N
     share = counts[0] / counts[1]
     assert 0 <= interval.low <= share + 1e-6
     assert share - 1e-6 <= interval.high <= 1
+
+
+def test_a_difference_of_proportions_has_the_published_interval():
+    # Newcombe 1998, table II, method 10: 56 of 70 and 48 of 80; 9 of 10 and 3 of 10.
+    published = {((56, 70), (48, 80)): (0.0524, 0.3339), ((9, 10), (3, 10)): (0.1705, 0.8090)}
+    for pair, (low, high) in published.items():
+        interval = difference_interval(*pair)
+        assert (round(interval.low, 4), round(interval.high, 4)) == (low, high)
+    assert difference_interval((4, 8), (8, 8), 0.0).low == wilson(4, 8).low

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.play.simulator import player_kernel, rules, tick_kernel
 from pipeline.play.simulator.games import GameError, Games
-from pipeline.play.simulator.maps import map_of
+from pipeline.play.simulator.maps import MAPS, map_count, map_of
 from pipeline.play.simulator.observation import Column, lit_cells, observe
 from pipeline.play.simulator.rules import (
     CELL,
@@ -137,7 +137,7 @@ def test_a_damaged_state_is_refused_or_can_be_played(data):
 @pytest.mark.parametrize(
     ("array", "name", "value"),
     [
-        ("clocks", "map", -1), ("clocks", "map", 32), ("clocks", "random", 0),
+        ("clocks", "map", -1), ("clocks", "map", map_count()), ("clocks", "random", 0),
         ("entities", "kind", 9), ("entities", "owner", 5), ("entities", "order", 5),
         ("entities", "order", Order.ATTACK), ("entities", "order", Order.GATHER),
         ("entities", "target", -2), ("entities", "target", 44), ("entities", "job", -2),
@@ -151,6 +151,13 @@ def test_a_state_that_points_nowhere_is_refused(array, name, value):
     getattr(games, array)[name].flat[0] = value
     with pytest.raises(GameError, match="damaged"):
         Games.from_bytes([games.to_bytes(0)])
+
+
+def test_a_state_of_teams_on_a_drawn_map_is_refused():
+    games = Games.start([4], 2)
+    games.clocks["map"] = MAPS
+    with pytest.raises(GameError, match="damaged"):
+        Games.from_bytes([games.to_bytes(0)], 2)
 
 
 @few

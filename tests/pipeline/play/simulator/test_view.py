@@ -9,7 +9,7 @@ from pipeline.play.simulator.games import Games
 from pipeline.play.simulator.observation import Column, observe
 from pipeline.play.simulator.rules import FIGURES, SUBPIXELS, Kind
 from pipeline.play.simulator.scripted import ScriptedPlayers
-from pipeline.play.simulator.view import Camera, camera_of, render
+from pipeline.play.simulator.view import Camera, camera_of, render, render_map
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +87,20 @@ def test_a_camera_keeps_to_the_map_and_knows_places():
         assert 0 <= column < 320
         assert 0 <= row <= 256
         assert np.abs(np.subtract(camera.to_map(column, row), (x, y))).max() <= 1
+
+
+@pytest.mark.parametrize("player", [None, 0])
+def test_the_whole_map_shows_what_a_screen_shows(games, player):
+    camera = camera_of(games, 0, 0)
+    screen, whole = render(games, 0, camera, player), render_map(games, 0, player)
+    assert whole.image.shape == (614, 1024, 3)
+    there = (slice(camera.top, camera.top + 256), slice(camera.left, camera.left + 320))
+    without_interface = (slice(13, 210), slice(0, 320))
+    np.testing.assert_array_equal(
+        whole.image[there][without_interface], screen.image[without_interface]
+    )
+    for seen in screen.objects:
+        box = seen.box
+        slots = whole.slots[there][int(box.y1) : int(box.y2), int(box.x1) : int(box.x2)]
+        assert set(slots[seen.mask].tolist()) == {-1 if seen.tag is None else seen.tag}
+    assert (render_map(games, 0, player, bars=False).image != whole.image).any()
