@@ -32,11 +32,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class CurvePanel:
-    """A drawing of some curves, from 0 to the ceiling or to the largest value."""
+    """A drawing of some curves, from the floor to the ceiling or to the largest value."""
 
     title: str
     curves: tuple[Curve, ...]
     ceiling: float | None = None
+    floor: float = 0.0
 
 
 def curves_svg(epochs: Sequence[EpochMetrics]) -> str:
@@ -122,31 +123,39 @@ def _x_of(index: int, count: int) -> float:
 def _panel(panel: CurvePanel, starts: Sequence[int]) -> str:
     known = [value for curve in panel.curves for value in curve.values if value is not None]
     top = panel.ceiling or max(known, default=1.0) or 1.0
-    parts = [f'<text x="{MARGIN}" y="14" fill="{GREY}">{escape(panel.title)}</text>', *_axes(top)]
-    parts += [_line(curve, starts, top) for curve in panel.curves]
+    ends = (panel.floor, max(top, panel.floor + 1e-9))
+    parts = [f'<text x="{MARGIN}" y="14" fill="{GREY}">{escape(panel.title)}</text>', *_axes(ends)]
+    parts += [_line(curve, starts, ends) for curve in panel.curves]
     parts += _legend([curve for curve in panel.curves if curve.name])
     return "".join(parts)
 
 
-def _axes(top: float) -> Iterator[str]:
+def _axes(ends: tuple[float, float]) -> Iterator[str]:
+    floor, top = ends
     for fraction in (0.0, 0.5, 1.0):
         y = BOTTOM - fraction * (BOTTOM - TOP)
         yield f'<path d="M{MARGIN} {y:.1f}H{RIGHT}" stroke="#e5e7eb"/>'
         yield (
             f'<text x="{MARGIN - 4}" y="{y + 3:.1f}" text-anchor="end" fill="{GREY}">'
-            f"{fraction * top:.3g}</text>"
+            f"{_told(floor + fraction * (top - floor))}</text>"
         )
+
+
+def _told(value: float) -> str:
+    """Three digits, and all of those before the point."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _axis_label(x: float, epoch: int) -> str:
     return f'<text x="{x:.1f}" y="{BOTTOM + 13}" text-anchor="middle" fill="{GREY}">{epoch}</text>'
 
 
-def _line(curve: Curve, starts: Sequence[int], top: float) -> str:
+def _line(curve: Curve, starts: Sequence[int], ends: tuple[float, float]) -> str:
     """A path through the values, broken where one is missing and where a stage begins.
 
     A dot where it has one point.
     """
+    floor, top = ends
     commands, pen_down, points = [], False, []
     for index, value in enumerate(curve.values):
         pen_down = pen_down and index not in starts
@@ -154,7 +163,8 @@ def _line(curve: Curve, starts: Sequence[int], top: float) -> str:
             pen_down = False
             continue
         x = _x_of(index, len(curve.values))
-        y = BOTTOM - min(value / top, 1.0) * (BOTTOM - TOP)
+        share = min(max((value - floor) / (top - floor), 0.0), 1.0)
+        y = BOTTOM - share * (BOTTOM - TOP)
         commands.append(f"{'L' if pen_down else 'M'}{x:.1f} {y:.1f}")
         points.append((x, y))
         pen_down = True

@@ -6,12 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from detector_runtime import Detector
 from pipeline.play.desktop.frame_files import FRAMES_ENDING, FrameFileWriter
+from pipeline.play.desktop.hot_keys import HotKeys
 from pipeline.play.desktop.inputs import Area, InputRecord, KeyInput, PointerInput
 from pipeline.play.desktop.sightings import Look
 from pipeline.play.recordings.events import (
@@ -36,6 +37,7 @@ class RecorderSettings:
     Attributes:
         game: name of the game, by which sessions are named, too.
         keys: those that are recorded; None for all.
+        hot_keys: those that begin and end sessions.
         frames_a_second, looks_a_second: images of the screen, looks of the detector.
         most_frame_bytes: of one session's images.
         shows_more: whether the game shows more of the map on a larger screen, rather than
@@ -49,6 +51,7 @@ class RecorderSettings:
     looks_a_second: float = 5.0
     most_frame_bytes: int = 8 * 10**9
     shows_more: bool = False
+    hot_keys: HotKeys = field(default_factory=HotKeys)
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class OpenSession:
         if area is None:
             raise RecordingError("The window is not there any more.", "Start the game again.")
         self._window, self._area, self._began = window, area, began
-        self._inputs = InputRecord(began, settings.keys)
+        self._inputs = InputRecord(began, settings.keys, settings.hot_keys.names)
         self._look: Look | None = None
         self._is_focused = True
         self._counts: Counter[Topic] = Counter()

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from detector_runtime import Detector
-from pipeline.play.desktop.hot_keys import Command, HotKey, Phase, command_of
-from pipeline.play.desktop.inputs import HOT_KEYS, KeyInput, PointerInput
+from pipeline.play.desktop.hot_keys import Command, Phase, command_of
+from pipeline.play.desktop.inputs import KeyInput, PointerInput
 from pipeline.play.desktop.sightings import Look
 from pipeline.play.recordings.events import TimedEvent
 from resources.desktop.desktop_session import DesktopSession, OpenSession, RecorderSettings
@@ -65,6 +65,7 @@ class DesktopRecorder:
         self._news = queue.SimpleQueue()
         self._number = 0
         self._held: set[str] = set()
+        self._hot_keys = settings.hot_keys.names
 
     def run(self) -> Recorded:
         """Record until `ending` is set, the window is gone, or the person interrupts.
@@ -78,7 +79,8 @@ class DesktopRecorder:
         gate = FocusGate(self._window)
         try:
             with InputListeners(self._hear, gate) as listeners:
-                self._report("Ready: F5 starts and stops, F6 saves, F7 discards; Ctrl+C ends.")
+                keys = (f"{key.upper()} {use.value}" for key, use in self._hot_keys.items())
+                self._report(f"Ready: {', '.join(keys)}; Ctrl+C ends.")
                 try:
                     self._listen(gate, listeners)
                 except KeyboardInterrupt:
@@ -112,7 +114,7 @@ class DesktopRecorder:
     def _take(self, number: int, news: KeyInput | PointerInput | ScreenNews) -> None:
         """Deal with one of the things that threads have told; `number` is of the session then."""
         match news:
-            case KeyInput() if news.key in HOT_KEYS:
+            case KeyInput() if news.key in self._hot_keys:
                 self._take_hot_key(news)
             case KeyInput() | PointerInput():
                 if self._session is not None and self._phase is Phase.RECORDING:
@@ -141,7 +143,7 @@ class DesktopRecorder:
         elif given.focused and given.key not in self._held:
             # A key that is held repeats itself.
             self._held.add(given.key)
-            self._command(command_of(self._phase, HotKey(given.key)), given.time)
+            self._command(command_of(self._phase, self._hot_keys[given.key]), given.time)
 
     def _command(self, command: Command | None, pressed: int) -> None:
         match command:
@@ -149,7 +151,8 @@ class DesktopRecorder:
                 self._start(pressed)
             case Command.STOP:
                 self._stop()
-                self._report("Stopped: F6 saves it, F7 discards it.")
+                save, discard = self._settings.hot_keys.save, self._settings.hot_keys.discard
+                self._report(f"Stopped: {save.upper()} saves it, {discard.upper()} discards it.")
             case Command.SAVE:
                 self._save()
             case Command.SAVE_AND_START:

@@ -13,7 +13,6 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +23,14 @@ from pipeline.files import make_room, write_json, write_text
 from pipeline.jobs.events import EpochEvent
 from pipeline.manifests import Record
 from pipeline.play.corrections.collecting import (
+    CorrectedPlay,
+    MomentsToAsk,
     WatchedGames,
     correct_moments,
+    moments_to_ask,
     watch_policies,
 )
-from pipeline.play.corrections.correctors import Corrector
+from pipeline.play.corrections.correctors import AnswerCounts, Corrector, CountingCorrector
 from pipeline.play.corrections.fine_tuning import (
     CorrectionLesson,
     FineTuneSettings,
@@ -36,7 +38,6 @@ from pipeline.play.corrections.fine_tuning import (
     fine_tune,
 )
 from pipeline.play.corrections.lines import (
-    GOALS,
     Correction,
     CorrectionsError,
     GoalName,
@@ -44,8 +45,7 @@ from pipeline.play.corrections.lines import (
     moments_of,
     write_lines,
 )
-from pipeline.play.corrections.situations import situations_of
-from pipeline.play.corrections.sorting import Alike, Sorted, SortedLines, sort_corrections
+from pipeline.play.corrections.sorting import Sorted, SortedLines, alike_of, sort_corrections
 from pipeline.play.policies.checkpoints import BEST, PolicyCheckpoint, file_of, read_checkpoint
 from pipeline.play.policies.cloning import CLONE_FILE, ClonedPolicies
 from pipeline.play.policies.examples import Examples
@@ -56,26 +56,6 @@ from pipeline.progress import Progress, Report, silent
 from pipeline.training.curves import COLOURS, Curve, CurvePanel, draw_panels
 
 REPORT_FILE, IMAGE_FILE = "corrected.json", "corrected.svg"
-
-
-@dataclass(frozen=True)
-class CorrectedPlay:
-    """The games that are looked at.
-
-    Attributes:
-        opponent: name in `scripted.SKILLS`.
-        games: even; as many are played to correct, and later others by both policies to compare.
-        seed: of the first game; the others follow it.
-    """
-
-    opponent: str
-    games: int
-    seed: int
-
-    def seeds(self) -> tuple[range, range]:
-        """Of games to correct, and of games to compare in; each is played from both sides."""
-        half = self.games // 2
-        return range(self.seed, self.seed + half), range(self.seed + half, self.seed + 2 * half)
 
 
 class MistakeCount(Record):
@@ -103,6 +83,7 @@ class CorrectedPolicies(Record):
     return_lead: Mean = Field(description="The new policy's return less the old one's, by game.")
     history: tuple[Measured, ...]
     seconds: float = Field(description="Of fine-tuning.")
+    answers: AnswerCounts | None = Field(None, description="Where a model was asked.")
 
 
 def correct_policies(
@@ -132,8 +113,9 @@ def correct_policies(
     _check_places(out, written, play)
     to_correct, to_compare = play.seeds()
     if isinstance(source, Corrector):
-        watched = watch_policies(networks, play.opponent, to_correct, report)
-        chosen = _to_learn(_collected(watched.moments, source, written, report), settings)
+        asked = moments_to_ask(networks, play, report)
+        watched = asked.watched
+        chosen = _to_learn(_collected(asked, source, written, report), settings)
     else:  # What is wrong with lines is said before games are played.
         chosen = _to_learn(load_corrections(source), settings)
         watched = watch_policies(networks, play.opponent, to_correct, report)
@@ -178,6 +160,7 @@ def correct_policies(
             return_lead=lead_of(after.played, before.played),
             history=tuple(history),
             seconds=seconds,
+            answers=source.counts if isinstance(source, CountingCorrector) else None,
         )
         _check_return(done)
         write_json(fresh / CLONE_FILE, _unmeasured(cloned).model_dump(mode="json"))
@@ -205,6 +188,30 @@ def curves_of_corrections(corrected: CorrectedPolicies) -> str:
     return draw_panels(panels, steps)
 
 
+def corrections_there(written: Path) -> CorrectionsError:
+    """The error of a file to write that somebody else's corrections are in."""
+    return CorrectionsError(
+        f"There are corrections in {written} already.",
+        "Name another file to write, or learn from this one: --lines.",
+    )
+
+
+def check_writable(place: Path) -> None:
+    """See that a new file or folder can be made.
+
+    Raises:
+        CorrectionsError: it cannot.
+    """
+    try:
+        make_room(place)
+        with tempfile.TemporaryFile(dir=place.parent):
+            pass
+    except OSError as error:
+        raise CorrectionsError(
+            f"{place} cannot be written: {error}", "Name one in a folder that you may write to."
+        ) from error
+
+
 def _check_places(out: Path, written: Path | None, play: CorrectedPlay) -> None:
     """All that can be known to fail before games are played."""
     if play.games < 2 or play.games % 2:
@@ -216,24 +223,10 @@ def _check_places(out: Path, written: Path | None, play: CorrectedPlay) -> None:
             f"{out} exists already.", "Name a new folder; the old policies stay in theirs."
         )
     if written is not None and written.exists():
-        raise CorrectionsError(
-            f"There are corrections in {written} already.",
-            "Name another file to write, or learn from this one: --lines.",
-        )
+        raise corrections_there(written)
     for place in (out, written):
         if place is not None:
-            _check_writable(place)
-
-
-def _check_writable(place: Path) -> None:
-    try:
-        make_room(place)
-        with tempfile.TemporaryFile(dir=place.parent):
-            pass
-    except OSError as error:
-        raise CorrectionsError(
-            f"{place} cannot be written: {error}", "Name one in a folder that you may write to."
-        ) from error
+            check_writable(place)
 
 
 def _to_learn(given: Sequence[Correction], settings: FineTuneSettings) -> Sorted:
@@ -249,7 +242,7 @@ def _to_learn(given: Sequence[Correction], settings: FineTuneSettings) -> Sorted
 
 
 def _collected(
-    moments: Examples, corrector: Corrector, written: Path | None, report: Report
+    moments: MomentsToAsk, corrector: Corrector, written: Path | None, report: Report
 ) -> list[Correction]:
     asked: list[Correction] = []
 
@@ -268,7 +261,7 @@ def _lesson(chosen: Sorted, moments: Examples) -> CorrectionLesson:
     """What is to stay are moments of play that are like no correction."""
     lines = chosen.corrections
     corrected = moments_of([one.state for one in lines], [one.correction for one in lines])
-    others = np.flatnonzero([like not in chosen.alike for like in _alike(moments)])
+    others = np.flatnonzero([like not in chosen.alike for like in alike_of(moments)])
     if not len(others):
         raise CorrectionsError(
             "Every moment of the games is like one that is corrected: nothing would stay.",
@@ -278,20 +271,15 @@ def _lesson(chosen: Sorted, moments: Examples) -> CorrectionLesson:
     return CorrectionLesson(corrected, confidences, moments.rows(others))
 
 
-def _alike(moments: Examples) -> list[Alike]:
-    goals = [GOALS[goal] for goal in moments.goals.tolist()]
-    return [*zip(situations_of(moments).keys(), goals, strict=True)]
-
-
 def _mistakes(
     chosen: Sorted, before: WatchedGames, after: WatchedGames
 ) -> tuple[MistakeCount, ...]:
     lines = chosen.corrections
-    keys = _alike(moments_of([one.state for one in lines], [one.action for one in lines]))
+    keys = alike_of(moments_of([one.state for one in lines], [one.action for one in lines]))
     right = {like: one.correction for like, one in zip(keys, lines, strict=True)}
     counts = Counter((one.action, one.correction) for one in lines)
     made = [
-        Counter((like[1], right[like]) for like in _alike(games.moments) if like in right)
+        Counter((like[1], right[like]) for like in alike_of(games.moments) if like in right)
         for games in (before, after)
     ]
     return tuple(
@@ -308,7 +296,7 @@ def _mistakes(
 
 def _check_return(done: CorrectedPolicies) -> None:
     lead = done.return_lead
-    if lead.interval.high < 0:
+    if lead.interval is not None and lead.interval.high < 0:
         raise CorrectionsError(
             f"The corrected policies play worse: their return is {-lead.mean:.2f} lower "
             f"({-lead.interval.high:.2f} to {-lead.interval.low:.2f}) in {done.games} games.",

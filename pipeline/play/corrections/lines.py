@@ -145,7 +145,7 @@ def read_corrections(file: Path) -> tuple[list[Correction], list[BadLine]]:
                 raise CorrectionsError(
                     f"{file} has more than {MOST_LINES} lines.", "Split it into several files."
                 )
-            checked = _checked(number, line)
+            checked = checked_line(number, line)
             if isinstance(checked, Correction):
                 found.append(checked)
             elif checked is not None:
@@ -176,6 +176,28 @@ def load_corrections(files: Sequence[Path]) -> list[Correction]:
             )
         whole += found
     return whole
+
+
+def checked_line(number: int, line: bytes) -> Correction | BadLine | None:
+    """A line of JSON as a correction, or what is wrong with it; None for an empty one.
+
+    Args:
+        number: of the line in its file, from 1.
+        line: at most LONGEST_LINE bytes, with its end or without.
+    """
+    if len(line) > LONGEST_LINE:
+        return BadLine(number, "line", f"should have at most {LONGEST_LINE} bytes")
+    if number == 1:  # Some editors of Windows begin a file with a byte order mark.
+        line = line.removeprefix(codecs.BOM_UTF8)
+    if not line.strip():
+        return None
+    try:
+        return Correction.model_validate_json(line.rstrip())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "line"
+        # The parser counts lines within this one.
+        return BadLine(number, where, str(first["msg"]).replace(" at line 1 column", " at column"))
 
 
 def written(correction: Correction) -> str:
@@ -274,22 +296,6 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
                 line = stream.readline(LONGEST_LINE + 1)
                 if not line:
                     return
-
-
-def _checked(number: int, line: bytes) -> Correction | BadLine | None:
-    if len(line) > LONGEST_LINE:
-        return BadLine(number, "line", f"should have at most {LONGEST_LINE} bytes")
-    if number == 1:  # Some editors of Windows begin a file with a byte order mark.
-        line = line.removeprefix(codecs.BOM_UTF8)
-    if not line.strip():
-        return None
-    try:
-        return Correction.model_validate_json(line.rstrip())
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "line"
-        # The parser counts lines within this one.
-        return BadLine(number, where, str(first["msg"]).replace(" at line 1 column", " at column"))
 
 
 def _entity(numbers: Sequence[int]) -> KnownEntity:

@@ -74,7 +74,7 @@ class Situations:
         """Soldiers away from home before enemies that are too strong: bool [n]."""
         weaker = self.strength < OUTNUMBERED * self.enemies
         away = (self.from_home > 2 * HOME_REACH) & (self.from_home < NEVER_NEAR)
-        return np.asarray(weaker & away & (self.soldiers > 0))
+        return np.asarray(weaker & away)
 
     def keys(self) -> list[tuple[int, ...]]:
         """Moments of one key are alike: as hurt, as strong, as far from home."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from pipeline.manifests import Record
-from pipeline.play.corrections.lines import Correction, GoalName, moments_of
+from pipeline.play.corrections.lines import GOALS, Correction, GoalName, moments_of
 from pipeline.play.corrections.situations import situations_of
+from pipeline.play.policies.examples import Examples
 
 Alike = tuple[tuple[int, ...], GoalName]
 """A situation's key, and the goal that was chosen in it."""
@@ -44,6 +45,12 @@ class Sorted:
     report: SortedLines
 
 
+def alike_of(moments: Examples) -> list[Alike]:
+    """What each of some moments is like."""
+    goals = [GOALS[goal] for goal in moments.goals.tolist()]
+    return [*zip(situations_of(moments).keys(), goals, strict=True)]
+
+
 def sort_corrections(corrections: Sequence[Correction], least_confidence: float) -> Sorted:
     """Leave out what corrects nothing, what is unsure, and what like lines contradict.
 
@@ -52,10 +59,7 @@ def sort_corrections(corrections: Sequence[Correction], least_confidence: float)
     """
     changing = [one for one in corrections if one.correction != one.action]
     sure = [one for one in changing if one.confidence >= least_confidence]
-    keys = situations_of(moments_of([one.state for one in sure], [one.action for one in sure]))
-    alike: list[Alike] = [
-        (key, one.action) for key, one in zip(keys.keys(), sure, strict=True)
-    ]  # fmt: skip
+    alike = alike_of(moments_of([one.state for one in sure], [one.action for one in sure]))
     groups: dict[Alike, list[Correction]] = defaultdict(list)
     for like, one in zip(alike, sure, strict=True):
         groups[like].append(one)

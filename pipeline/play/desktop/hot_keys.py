@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum, StrEnum
+from dataclasses import dataclass
+from enum import Enum
 
 
-class HotKey(StrEnum):
+class HotKey(Enum):
+    """What a key is for."""
+
+    START_OR_STOP = "starts and stops"
+    SAVE = "saves"
+    DISCARD = "discards"
+
+
+@dataclass(frozen=True)
+class HotKeys:
     """Keys by their names; they are never recorded themselves."""
 
-    START_OR_STOP = "f5"
-    SAVE = "f6"
-    DISCARD = "f7"
+    start: str = "f5"
+    save: str = "f6"
+    discard: str = "f7"
+
+    @property
+    def names(self) -> dict[str, HotKey]:
+        """What each is for."""
+        return {
+            self.start: HotKey.START_OR_STOP,
+            self.save: HotKey.SAVE,
+            self.discard: HotKey.DISCARD,
+        }
 
 
 class Phase(Enum):

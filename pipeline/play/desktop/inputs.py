@@ -6,16 +6,14 @@ known to have the focus; where that cannot be known, keys count that were named 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal, NamedTuple
 
-from pipeline.play.desktop.hot_keys import HotKey
 from pipeline.play.desktop.sightings import Look
 from pipeline.play.recordings.events import PERSON, Event, KeyEvent, MouseEvent, TimedEvent
 
 Button = Literal["left", "right", "middle"]
 MOVES_A_SECOND = 60
-HOT_KEYS = frozenset(str(key) for key in HotKey)
 MOST_NOTCHES = 100
 
 
@@ -76,13 +74,14 @@ class InputRecord:
     is released then. Moves are thinned to MOVES_A_SECOND; each click has its own place.
     """
 
-    def __init__(self, began: int, keys: frozenset[str] | None) -> None:
+    def __init__(self, began: int, keys: frozenset[str] | None, hot_keys: Collection[str]) -> None:
         """For a session that begins at a time of the inputs' clock.
 
         Args:
             keys: names of those that are recorded; None for all.
+            hot_keys: those that never are.
         """
-        self._began, self._keys = began, keys
+        self._began, self._keys, self._hot_keys = began, keys, hot_keys
         self._held_keys: dict[str, None] = {}
         self._held_buttons: dict[Button, tuple[int, int]] = {}
         self._moved: PointerInput | None = None
@@ -91,7 +90,7 @@ class InputRecord:
 
     def key(self, given: KeyInput) -> Iterator[TimedEvent]:
         """What a key becomes: at most one event."""
-        if given.key in HOT_KEYS or given.time < self._began:
+        if given.key in self._hot_keys or given.time < self._began:
             return
         if not given.pressed:
             if given.key in self._held_keys:

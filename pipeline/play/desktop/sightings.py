@@ -15,12 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from detector_runtime.results import Detections
 
-from pipeline.play.recordings.events import MOST_ENTITIES, EntitiesEvent
+from pipeline.play.recordings.events import MOST_ENTITIES, NOT_KNOWN, EntitiesEvent
 from pipeline.play.simulator.observation import STATUS, Column
 
 MAP_ROWS = 1080
-NOT_KNOWN = -1
-"""Where a detector cannot say what a game would."""
 IN_SIGHT = 1
 MOST_PLACE = 2**15 - 1
 MOST_NUMBERS = 2**15

@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from detector_runtime.policies.networks import FEATURES_VERSION
+
 from pipeline.errors import OutpostError
 from pipeline.files import replacing
 from pipeline.play.policies.settings import Role
 
 LAST, BEST = "last", "best"
 NETWORK, MOMENTS = "network:", "moments:"
-FACTS = "facts"
+FACTS, FEATURES = "facts", "features"
+FIRST_FEATURES = 1
+"""Of checkpoints that do not say which version of the features they were trained on."""
 DAMAGED = "Remove the folder of that policy, and train it again."
+OTHER_NETWORK = "Clone the policies again, into another folder: outpost play clone."
 
 
 class PolicyCheckpointError(OutpostError):
@@ -45,11 +50,14 @@ class PolicyCheckpoint:
         """Write it whole; equal trainings, equal bytes."""
         from safetensors.torch import save_file
 
+        parts = {NETWORK: self.network, MOMENTS: self.moments}
         tensors = {
-            **{f"{NETWORK}{name}": value.contiguous() for name, value in self.network.items()},
-            **{f"{MOMENTS}{name}": value.contiguous() for name, value in self.moments.items()},
+            f"{part}{name}": value.contiguous().cpu()
+            for part, held in parts.items()
+            for name, value in held.items()
         }
         facts = {
+            FEATURES: FEATURES_VERSION,
             "role": self.role,
             "epoch": self.epoch,
             "trained": self.trained,
@@ -63,7 +71,7 @@ def read_checkpoint(file: Path, role: Role) -> PolicyCheckpoint:
     """Read what was written.
 
     Raises:
-        PolicyCheckpointError: damaged, or of another policy.
+        PolicyCheckpointError: damaged, of another policy, or of another version of the features.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -71,6 +79,7 @@ def read_checkpoint(file: Path, role: Role) -> PolicyCheckpoint:
         with safe_open(file, "pt") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
             facts = json.loads((opened.metadata() or {})[FACTS])
+        features = int(facts.get(FEATURES, FIRST_FEATURES))
         found = PolicyCheckpoint(
             facts["role"],
             int(facts["epoch"]),
@@ -85,7 +94,53 @@ def read_checkpoint(file: Path, role: Role) -> PolicyCheckpoint:
         ) from error
     if found.role != role:
         raise PolicyCheckpointError(f"{file} is of a {found.role}, not of a {role}.", DAMAGED)
+    if features != FEATURES_VERSION:
+        raise PolicyCheckpointError(
+            f"{file} was trained on version {features} of the features, and this Outpost makes "
+            f"version {FEATURES_VERSION}.",
+            OTHER_NETWORK,
+        )
     return found
+
+
+@dataclass(frozen=True)
+class KeptCheckpoint:
+    """One of the checkpoints of a folder of policies, without its weights.
+
+    Attributes:
+        name: best, last, or that of its epoch.
+        epoch: how many were done.
+        held_out: measures of that epoch on held-out sessions.
+    """
+
+    role: Role
+    name: str
+    epoch: int
+    held_out: dict[str, float]
+    bytes: int
+
+
+def kept_checkpoints(folder: Path, role: Role) -> list[KeptCheckpoint]:
+    """Those of one policy in a folder of policies, by name; torch is not needed.
+
+    Raises:
+        PolicyCheckpointError: one is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    kept = []
+    for file in sorted((folder / role).glob("*.safetensors")):
+        try:
+            with safe_open(file, "np") as opened:
+                facts = json.loads((opened.metadata() or {})[FACTS])
+            measures = facts["history"][-1]["held_out"]
+        except (OSError, SafetensorError, KeyError, IndexError, TypeError, ValueError) as error:
+            raise PolicyCheckpointError(
+                f"The checkpoint {file} cannot be read: {error}", DAMAGED
+            ) from error
+        size = file.stat().st_size
+        kept.append(KeptCheckpoint(role, file.stem, facts["epoch"], measures, size))
+    return kept
 
 
 def file_of(folder: Path, name: str) -> Path:

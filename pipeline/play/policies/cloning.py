@@ -1,4 +1,4 @@
-"""Three policies from play: learned one after another, exported, with their curves; loads torch.
+"""Three policies from play: learned one after another, exported, with their curves.
 
 A folder of policies holds `<role>.onnx`, `clone.json`, `curves.json`, `curves.svg`, and a folder of
 checkpoints for each policy.
@@ -7,8 +7,10 @@ checkpoints for each policy.
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,16 +23,17 @@ from pipeline.jobs.events import EpochEvent
 from pipeline.manifests import Record
 from pipeline.play.demonstrations import Demonstration
 from pipeline.play.policies.checkpoints import PolicyCheckpoint
-from pipeline.play.policies.examples import examples_of, split_sessions
-from pipeline.play.policies.onnx_files import export_policy
+from pipeline.play.policies.examples import Examples, examples_of, split_sessions
+from pipeline.play.policies.following import Follower
+from pipeline.play.policies.hindsight import with_goals
 from pipeline.play.policies.settings import CloneSettings, Role
-from pipeline.play.policies.training import Lesson, network_of, train_policy
 from pipeline.play.simulator.rules import TICKS_A_SECOND
 from pipeline.progress import Progress, Report, silent
 from pipeline.training.curves import COLOURS, Curve, CurvePanel, draw_panels
 
 ROLES: tuple[Role, ...] = get_args(Role)
 CLONE_FILE = "clone.json"
+CURVES_FILE = "curves.svg"
 
 
 class CloneError(OutpostError):
@@ -42,6 +45,9 @@ class ClonedPolicy(Record):
 
     examples: int
     held_out_examples: int
+    epochs: int | None = Field(
+        None, description="That were done; None of policies of before this was kept."
+    )
     best_epoch: int
     measures: dict[str, float] = Field(description="Of the best epoch, on held-out sessions.")
 
@@ -70,25 +76,35 @@ def clone(
     settings: CloneSettings,
     folder: Path,
     report: Report = silent,
+    follower: Follower | None = None,
+    device: str = "cpu",
 ) -> ClonedPolicies:
     """Learn three policies; a folder in which that was begun is gone on with.
+
+    Where nobody has stated a goal, that is learned which the player's acts tell (`hindsight`).
+
+    Args:
+        report: told how far each policy is.
+        follower: told of epochs, and asked whether to end early.
+        device: of torch, on which they learn.
 
     Raises:
         ExamplesError: too few sessions, or nothing in them to learn.
         PolicyCheckpointError: the folder holds another training.
+        PolicyTrainingError: a loss has become no number.
         CloneError: the folder cannot be written to.
     """
-    learned, held_out = split_sessions(demonstrations, settings.held_out)
+    with_all_goals = [with_goals(shown) for shown in demonstrations]
+    learned, held_out = split_sessions(with_all_goals, settings.held_out)
     trained = {
         "settings": settings.model_dump(mode="json"),
         "sessions": digest_of([*learned, *held_out]),
     }
+    follower = _reporting(follower or Follower(), report)
+    training = _Training((learned, held_out), settings, folder, trained, device)
     try:
         make_room(folder / CLONE_FILE)
-        done = {
-            role: _learn(role, (learned, held_out), settings, folder, trained, report)
-            for role in ROLES
-        }
+        done = {role: training.learn(role, follower) for role in ROLES}
         cloned = ClonedPolicies(
             settings=settings,
             sessions=tuple(one.name for one in learned),
@@ -99,16 +115,23 @@ def clone(
         histories = {role: best.history for role, (_, best) in done.items()}
         with replacing(folder / "curves.json") as fresh:
             write_json(fresh, histories)
-        with replacing(folder / "curves.svg") as fresh:
+        with replacing(folder / CURVES_FILE) as fresh:
             write_text(fresh, curves_of(histories))
         with replacing(folder / CLONE_FILE) as fresh:
             write_json(fresh, cloned.model_dump(mode="json"))
     except OSError as error:
-        raise CloneError(
-            f"The policies cannot be written to {folder}: {error}",
-            "Name a folder that you may write to, with a hundred megabytes left.",
-        ) from error
+        raise unwritable(folder, error) from error
     return cloned
+
+
+def check_folder(folder: Path) -> None:
+    """Raise CloneError where policies cannot be written: better before play than after it."""
+    try:
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def digest_of(demonstrations: Sequence[Demonstration]) -> str:
@@ -146,40 +169,72 @@ def curves_of(histories: dict[Role, tuple[dict[str, Any], ...]]) -> str:
     return draw_panels(panels, epochs)
 
 
-def _learn(
-    role: Role,
-    sessions: tuple[Sequence[Demonstration], Sequence[Demonstration]],
-    settings: CloneSettings,
-    folder: Path,
-    trained: dict[str, Any],
-    report: Report,
-) -> tuple[ClonedPolicy, PolicyCheckpoint]:
-    """One policy, learned, exported, and the checkpoint with its whole history."""
-    train, held_out = (
-        examples_of(
+@dataclass(frozen=True, eq=False)
+class _Training:
+    """What three policies learn from, how, and where.
+
+    Attributes:
+        sessions: those to learn from, and those held out.
+        trained: facts that tell this training from others.
+    """
+
+    sessions: tuple[Sequence[Demonstration], Sequence[Demonstration]]
+    settings: CloneSettings
+    folder: Path
+    trained: dict[str, Any]
+    device: str
+
+    def learn(self, role: Role, follower: Follower) -> tuple[ClonedPolicy, PolicyCheckpoint]:
+        """One policy, learned, exported, and the checkpoint with its whole history."""
+        # torch takes seconds to import, and what came of a training is read without it.
+        from pipeline.play.policies.onnx_files import export_policy
+        from pipeline.play.policies.training import Lesson, network_of, train_policy
+
+        settings, folder = self.settings, self.folder / role
+        train, held_out = (self._examples(role, part) for part in self.sessions)
+        lesson = Lesson(role, train, held_out)
+        outcome = train_policy(lesson, settings, folder, self.trained, follower, self.device)
+        best = outcome.best
+        sessions = self.trained["sessions"]
+        export_policy(network_of(best, settings), settings.delay, self.folder, sessions)
+        policy = ClonedPolicy(
+            examples=len(train),
+            held_out_examples=len(held_out),
+            epochs=outcome.last.epoch,
+            best_epoch=best.epoch,
+            measures=best.history[-1]["held_out"],
+        )
+        return policy, outcome.last
+
+    def _examples(self, role: Role, sessions: Sequence[Demonstration]) -> Examples:
+        settings = self.settings
+        return examples_of(
             role,
-            part,
+            sessions,
             delay=settings.delay,
             others_per_act=settings.others_per_act,
             seed=settings.seed,
         )
-        for part in sessions
-    )
-    began = time.monotonic()
 
-    def on_step(done: int, total: int) -> None:
-        report(Progress(f"train the {role}", done, total, time.monotonic() - began))
 
-    outcome = train_policy(Lesson(role, train, held_out), settings, folder / role, trained, on_step)
-    best = outcome.best
-    export_policy(network_of(best, settings), settings.delay, folder)
-    policy = ClonedPolicy(
-        examples=len(train),
-        held_out_examples=len(held_out),
-        best_epoch=best.epoch,
-        measures=best.history[-1]["held_out"],
+def _reporting(follower: Follower, report: Report) -> Follower:
+    """A follower that also reports steps, with the pace of each policy."""
+    began: dict[Role, float] = {}
+
+    def on_step(role: Role, done: int, total: int) -> None:
+        seconds = time.monotonic() - began.setdefault(role, time.monotonic())
+        report(Progress(f"train the {role}", done, total, seconds))
+        follower.on_step(role, done, total)
+
+    return replace(follower, on_step=on_step)
+
+
+def unwritable(folder: Path, error: OSError) -> CloneError:
+    """What to raise where a folder of policies cannot be written to."""
+    return CloneError(
+        f"The policies cannot be written to {folder}: {error}",
+        "Name a folder that you may write to, with a hundred megabytes left.",
     )
-    return policy, outcome.last
 
 
 def _damaged(file: Path, error: Exception) -> CloneError:

@@ -20,6 +20,7 @@ from detector_runtime.policies.player import STRATEGIST_TICKS, TACTICIAN_TICKS
 
 from pipeline.errors import OutpostError
 from pipeline.play.demonstrations import UNSTATED, Demonstration
+from pipeline.play.policies.hindsight import by_hindsight
 from pipeline.play.policies.settings import Role
 from pipeline.play.simulator.observation import Column
 from pipeline.play.simulator.rules import NOTHING, TICKS_A_SECOND, Act
@@ -114,7 +115,7 @@ def tactician_examples(demonstrations: Sequence[Demonstration], delay: int) -> E
         _moments(shown, np.arange(0, len(shown), TACTICIAN_TICKS), delay)
         for shown in demonstrations
     ]
-    return joined([part.rows(_is_pointed(part, part.targets)) for part in parts], "tactician")
+    return joined([part.rows(is_pointed(part, part.targets)) for part in parts], "tactician")
 
 
 def executor_examples(
@@ -168,27 +169,39 @@ def targets_by_hindsight(actions: npt.NDArray[np.int32]) -> npt.NDArray[np.int16
     Returns:
         int16 [ticks]: slot, NOTHING for a point of the map, or UNLABELLED.
     """
-    ticks = np.arange(len(actions))
     commands = np.flatnonzero(actions[:, 0] == Act.COMMAND)
-    if not len(commands):
-        return np.full(len(actions), UNLABELLED, np.int16)
-    following = np.searchsorted(commands, ticks)
-    upcoming = commands[np.minimum(following, len(commands) - 1)]
-    soon = (following < len(commands)) & (upcoming - ticks < FORESIGHT)
-    before = commands[np.maximum(following - 1, 0)]
-    entities = actions[np.where(soon, upcoming, before), 1]
-    return np.where(soon | (following > 0), entities, UNLABELLED).astype(np.int16)
+    entities = actions[commands, 1].astype(np.int16)
+    return by_hindsight(len(actions), commands, entities, FORESIGHT, UNLABELLED)
 
 
 def _moments(shown: Demonstration, ticks: npt.NDArray[np.int_], delay: int) -> Examples:
     """Some ticks of a session, with the goal and target that its player had last set."""
+    return moments_at(shown, targets_by_hindsight(shown.actions), ticks, delay)
+
+
+def moments_at(
+    shown: Demonstration,
+    targets: npt.NDArray[np.int16],
+    ticks: npt.NDArray[np.int_],
+    delay: int,
+) -> Examples:
+    """Some ticks of a session.
+
+    Args:
+        targets: int16 [all ticks], whom the player is after; one that was set between two questions
+            to a tactician counts from the next one on.
+        ticks: int [n].
+
+    Returns:
+        n of them, with the goal and target that the player had last set.
+    """
     seen = np.maximum(ticks - delay, 0)
     return Examples(
         shown.entities[seen],
         shown.status[seen],
         deeds_before(shown.actions).rows(ticks),
         shown.goals[ticks - ticks % STRATEGIST_TICKS],
-        targets_by_hindsight(shown.actions)[ticks - ticks % TACTICIAN_TICKS],
+        targets[ticks - ticks % TACTICIAN_TICKS],
         shown.actions[ticks],
     )
 
@@ -196,10 +209,10 @@ def _moments(shown: Demonstration, ticks: npt.NDArray[np.int_], delay: int) -> E
 def _acting(shown: Demonstration, delay: int) -> Examples:
     moments = _moments(shown, np.flatnonzero(shown.actions[:, 0] != Act.NOTHING), delay)
     keys = moments.actions[:, 0] == Act.KEY
-    return moments.rows(keys | _is_pointed(moments, moments.actions[:, 1]))
+    return moments.rows(keys | is_pointed(moments, moments.actions[:, 1]))
 
 
-def _is_pointed(moments: Examples, slots: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def is_pointed(moments: Examples, slots: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """Whether nobody is meant, or somebody of whom the player knows."""
     present = moments.entities[:, :, Column.ID] == slots[:, None]
     return np.asarray((slots == NOTHING) | ((slots >= 0) & present.any(axis=1)))
@@ -214,17 +227,26 @@ def joined(parts: Sequence[Examples], role: Role) -> Examples:
     if not sum(len(part) for part in parts):
         raise ExamplesError(
             f"The sessions show nothing that a {role} can learn.",
-            "Record sessions in which somebody plays: goals, right clicks and keys.",
+            "Record sessions in which somebody plays: right clicks and keys.",
         )
+    return _one_after_the_other(parts)
+
+
+def latest(parts: Sequence[Examples], count: int) -> Examples:
+    """The last so many of examples that come after each other."""
+    whole = replace(_one_after_the_other(parts), idle_share=parts[0].idle_share)
+    return whole.rows(slice(max(0, len(whole) - count), None))
+
+
+def _one_after_the_other(parts: Sequence[Examples]) -> Examples:
+    deeds = [
+        np.concatenate([getattr(part.deeds, field.name) for part in parts])
+        for field in fields(Deeds)
+    ]
     return Examples(
         np.concatenate([part.entities for part in parts]),
         np.concatenate([part.status for part in parts]),
-        Deeds(
-            *(
-                np.concatenate([getattr(part.deeds, field.name) for part in parts])
-                for field in fields(Deeds)
-            )
-        ),
+        Deeds(*deeds),
         np.concatenate([part.goals for part in parts]),
         np.concatenate([part.targets for part in parts]),
         np.concatenate([part.actions for part in parts]),
@@ -248,6 +270,6 @@ def examples_at(
     if role == "strategist":
         return moments.rows(moments.goals != UNSTATED)
     if role == "tactician":
-        return moments.rows(_is_pointed(moments, moments.targets))
+        return moments.rows(is_pointed(moments, moments.targets))
     clicks = np.isin(moments.actions[:, 0], (Act.SELECT, Act.COMMAND))
-    return moments.rows(~clicks | _is_pointed(moments, moments.actions[:, 1]))
+    return moments.rows(~clicks | is_pointed(moments, moments.actions[:, 1]))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,9 @@ from pipeline.errors import OutpostError
 from pipeline.evaluation.metrics.intervals import Interval, wilson
 from pipeline.manifests import Record
 from pipeline.play.demonstrations import outcome_of
-from pipeline.play.simulator.games import Games
-from pipeline.play.simulator.observation import observe
+from pipeline.play.simulator.games import Actions, Games
+from pipeline.play.simulator.matches import Player
+from pipeline.play.simulator.observation import Observations, observe
 from pipeline.play.simulator.rules import (
     MAX_TICKS,
     SIDES,
@@ -37,7 +39,10 @@ from pipeline.progress import Progress, Report, silent
 REPLICATES = 2000
 POLICIES = "policies"
 """The name of the policies among players."""
+FEWEST_GAMES = 10
+"""Of which an interval is given: fewer are too much alike among replicates."""
 MEASURED = ("returns", "loot", "survival", "seconds")
+Returns = TypeVar("Returns", float, npt.NDArray[np.float64])
 
 
 class JudgingError(OutpostError):
@@ -67,7 +72,14 @@ class Mean(Record):
     """A mean over games and its interval (bootstrap, 95%)."""
 
     mean: float
-    interval: Interval
+    interval: Interval | None = Field(description="None of fewer than ten games.")
+
+    def told(self, sign: str = "") -> str:
+        """Both in words; a sign of "+" tells it also of what is above zero."""
+        figure = f"{self.mean:{sign}.2f}"
+        if self.interval is None:
+            return f"{figure} (too few games for an interval)"
+        return f"{figure} ({self.interval.low:{sign}.2f} to {self.interval.high:{sign}.2f})"
 
 
 class PlayerResult(Record):
@@ -119,26 +131,72 @@ def evaluate(
         GameError: there is no player of a name.
         JudgingError: no games.
     """
-    seeds = _seeds(games, seed)
+    played = play_beside(networks, opponent, games, beside=beside, seed=seed, report=report)
+    return judge(played, opponent)
+
+
+def play_beside(
+    networks: PolicyNetworks,
+    opponent: str,
+    games: int,
+    *,
+    beside: Sequence[str] = (),
+    seed: int = 0,
+    report: Report = silent,
+) -> dict[str, PlayedGames]:
+    """The games that `evaluate` judges, by player; those of the policies come first."""
+    seeds = seeds_of(games, seed)
     for name in (opponent, *beside):
         ScriptedPlayers.start([0], (name, None))  # Before hours of play: is there such a one?
     played = {POLICIES: play_policies(networks, opponent, seeds, report)}
     for name in beside:
         played[name] = play_scripted(name, opponent, seeds, report)
-    own = played[POLICIES].returns
-    others = {name: those.returns for name, those in played.items() if name != POLICIES}
-    draws = _replicates(len(own))
+    return played
+
+
+def judge(played: Mapping[str, PlayedGames], opponent: str) -> PolicyJudgement:
+    """Compare players in the same games.
+
+    Args:
+        played: by player, with those of `POLICIES`.
+    """
+    own = played[POLICIES]
+    others = {name: those for name, those in played.items() if name != POLICIES}
+    shares = {name: share_of(own, theirs) for name, theirs in others.items()}
     return PolicyJudgement(
         opponent=opponent,
-        games=len(own),
-        players=tuple(_result(name, those, draws) for name, those in played.items()),
-        return_shares={
-            name: _share(own, theirs, draws)
-            for name, theirs in others.items()
-            if theirs[draws].mean(axis=1).min() > 0
-        },
-        return_leads={name: _mean(own - theirs, draws) for name, theirs in others.items()},
+        games=len(own.outcomes),
+        players=results_of(played),
+        return_shares={name: share for name, share in shares.items() if share is not None},
+        return_leads={name: lead_of(own, theirs) for name, theirs in others.items()},
     )
+
+
+def return_of(lead: Returns, outcome: Returns) -> Returns:
+    """What games are worth to a player: a hundredth of its lead in score, and how they ended."""
+    return lead / 100 + outcome
+
+
+def mean_of_sessions(returns: Sequence[float]) -> Mean:
+    """The mean over games that have nothing to do with each other, and its interval."""
+    values = np.array(returns)
+    return _mean(values, _drawn_sessions(len(values)))
+
+
+def share_of_sessions(own: PlayedGames, returns: Sequence[float]) -> Mean | None:
+    """The policies' return divided by that of other games; None unless that is certainly above 0.
+
+    Both means are drawn anew in each replicate.
+    """
+    values = np.array(returns)
+    means = values[_drawn_sessions(len(values))].mean(axis=1)
+    if means.min() <= 0:
+        return None
+    mean = round(float(own.returns.mean() / values.mean()), 4)
+    if min(len(own.returns), len(values)) < FEWEST_GAMES:
+        return Mean(mean=mean, interval=None)
+    shares = own.returns[_replicates(len(own.returns))].mean(axis=1) / means
+    return Mean(mean=mean, interval=_percentiles(shares))
 
 
 def play_policies(
@@ -153,13 +211,25 @@ def play_policies(
     Args:
         player: a fresh one of twice as many games as seeds, in place of one of the networks.
     """
-    both, sides = _both_sides(seeds)
-    table = PolicyTable.start(networks, opponent, both, sides)
-    table = table if player is None else replace(table, policies=player)
-    for _tick in _ticks(POLICIES, report):
-        if not table.step():
-            break
-    return _played(table.games, sides)
+    both, sides = both_sides(seeds)
+    policies = PolicySide.start(networks, both, sides, player)
+    opponents = scripted_opponents(both, sides, opponent)
+    return play_games(POLICIES, Games.start(both), (policies, opponents), sides, report)
+
+
+def policy_table(networks: PolicyNetworks, opponent: str, seeds: Sequence[int]) -> PolicyTable:
+    """The beginning of games of policies, two for each seed: one from each side."""
+    return PolicyTable.start(networks, opponent, *both_sides(seeds))
+
+
+def play_table(table: PolicyTable, player: str, report: Report = silent) -> PlayedGames:
+    """Play games to their ends.
+
+    Args:
+        player: what is told of them.
+    """
+    players = (table.own, table.opponents)
+    return play_games(player, table.games, players, table.sides, report)
 
 
 def lead_of(own: PlayedGames, theirs: PlayedGames) -> Mean:
@@ -167,33 +237,151 @@ def lead_of(own: PlayedGames, theirs: PlayedGames) -> Mean:
     return _mean(own.returns - theirs.returns, _replicates(len(own.returns)))
 
 
+def share_of(own: PlayedGames, theirs: PlayedGames) -> Mean | None:
+    """Returns divided by those of somebody else in the same games; None unless above 0 for sure."""
+    draws = _replicates(len(own.returns))
+    if theirs.returns[draws].mean(axis=1).min() <= 0:
+        return None
+    return _share(own.returns, theirs.returns, draws)
+
+
+def results_of(played: Mapping[str, PlayedGames]) -> tuple[PlayerResult, ...]:
+    """How players did, by name, in the same games."""
+    return tuple(
+        _result(name, games, _replicates(len(games.returns))) for name, games in played.items()
+    )
+
+
 def play_scripted(
     player: str, opponent: str, seeds: Sequence[int], report: Report = silent
 ) -> PlayedGames:
     """The same games, of a scripted player."""
-    both, sides = _both_sides(seeds)
-    scripts = _opponents(both, sides, opponent, player)
-    games = Games.start(both)
-    for _tick in _ticks(player, report):
+    both, sides = both_sides(seeds)
+    scripts = scripted_opponents(both, sides, opponent, player)
+    return play_games(player, Games.start(both), (scripts,), sides, report)
+
+
+def play_games(
+    name: str,
+    games: Games,
+    players: Sequence[Player],
+    sides: npt.NDArray[np.int_],
+    report: Report = silent,
+) -> PlayedGames:
+    """Play games to their end, in place, and say how one side of each did.
+
+    Args:
+        name: of whoever plays on that side.
+        players: who play, on that side and on the other.
+        sides: int [games].
+    """
+    for _tick in _ticks(name, report):
         if (games.clocks["result"] != Result.RUNNING).all():
             break
-        games.step(scripts.act(games))
+        actions = games.no_actions()
+        for player in players:
+            actions = player.act(games, actions)
+        games.step(actions)
     return _played(games, sides)
 
 
+class Sight(Protocol):
+    """How policies know of their games, and how what they do reaches these."""
+
+    def see(self, games: Games, running: npt.NDArray[np.intp]) -> Observations:
+        """What is known by now; asked in every tick, once.
+
+        Args:
+            running: numbers of the games that go on.
+        """
+        ...
+
+    def aim(self, actions: Actions, seen: Observations) -> Actions:
+        """What is done in the games: int32 [games, 5].
+
+        Args:
+            actions: int32 [games, 5], as policies want it.
+            seen: what they have chosen it by.
+        """
+        ...
+
+
 @dataclass(frozen=True, eq=False)
-class PolicyTable:
-    """Policies at play against a scripted opponent, in games that go on tick by tick.
+class TrueSight:
+    """Policies are told what the game knows that their sides see.
+
+    Attributes:
+        sides: int [games].
+    """
+
+    sides: npt.NDArray[np.int_]
+
+    def see(self, games: Games, running: npt.NDArray[np.intp]) -> Observations:
+        """As `Sight`."""
+        del running  # Those that have ended are told of, too: it costs nothing.
+        every = np.arange(len(games))
+        seen = [observe(games, side) for side in range(SIDES)]
+        return Observations(
+            *(
+                np.stack([getattr(view, name) for view in seen])[self.sides, every]
+                for name in ("entities", "status", "ground")
+            )
+        )
+
+    def aim(self, actions: Actions, seen: Observations) -> Actions:
+        """As `Sight`: the game finds entities by their slots."""
+        del seen
+        return actions
+
+
+@dataclass(frozen=True, eq=False)
+class PolicySide:
+    """Policies at play on one side of many games, one player a side.
 
     They see as late as they were trained to.
     """
 
-    games: Games
     policies: PolicyPlayer
-    opponents: ScriptedPlayers
     sides: npt.NDArray[np.int_]
-    seen: deque[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]]
-    """Entities and status of the latest ticks, the oldest first."""
+    sight: Sight
+    seen: deque[Observations]
+    """What was known in the latest ticks, the oldest first."""
+
+    @classmethod
+    def start(
+        cls,
+        networks: PolicyNetworks,
+        seeds: Sequence[int],
+        sides: npt.NDArray[np.int_],
+        player: PolicyPlayer | None = None,
+    ) -> PolicySide:
+        """At the beginning of games.
+
+        Args:
+            sides: int [games], on which the policies play.
+            player: a fresh one, in place of one of the networks.
+        """
+        policies = player or PolicyPlayer(networks, len(seeds), seed=seeds[0])
+        return cls(policies, sides, TrueSight(sides), deque(maxlen=networks.delay + 1))
+
+    def act(self, games: Games, actions: Actions | None = None) -> Actions:
+        """As `simulator.matches.Player`."""
+        chosen = games.no_actions() if actions is None else actions
+        running = np.flatnonzero(games.clocks["result"] == Result.RUNNING)
+        self.seen.append(self.sight.see(games, running))
+        seen = self.seen[0]
+        wanted = self.policies.act(seen.entities, seen.status, running)
+        chosen[np.arange(len(games)), self.sides] = self.sight.aim(wanted, seen)
+        return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyTable:
+    """Policies at play against a scripted opponent, in games that go on tick by tick."""
+
+    games: Games
+    own: PolicySide
+    opponents: ScriptedPlayers
 
     @classmethod
     def start(
@@ -208,45 +396,78 @@ class PolicyTable:
         Args:
             sides: int [games], on which the policies play.
         """
-        return cls(
-            Games.start(seeds),
-            PolicyPlayer(networks, len(seeds), seed=seeds[0]),
-            _opponents(seeds, sides, opponent, None),
-            sides,
-            deque(maxlen=networks.delay + 1),
-        )
+        own = PolicySide.start(networks, seeds, sides)
+        return cls(Games.start(seeds), own, scripted_opponents(seeds, sides, opponent))
+
+    @property
+    def policies(self) -> PolicyPlayer:
+        """The policies."""
+        return self.own.policies
+
+    @property
+    def sides(self) -> npt.NDArray[np.int_]:
+        """On which side the policies play in each game."""
+        return self.own.sides
+
+    @property
+    def sight(self) -> Sight:
+        """How the policies know of the games."""
+        return self.own.sight
+
+    def seen_by(self, sight: Sight) -> PolicyTable:
+        """The same games, of which the policies know in another way."""
+        return replace(self, own=replace(self.own, sight=sight))
 
     def step(self) -> bool:
         """Play a tick; False when all games have ended."""
-        running = np.flatnonzero(self.games.clocks["result"] == Result.RUNNING)
-        if not len(running):
-            return False
-        every = np.arange(len(self.games))
-        seen = [observe(self.games, side) for side in range(SIDES)]
-        entities = np.stack([view.entities for view in seen])[self.sides, every]
-        status = np.stack([view.status for view in seen])[self.sides, every]
-        actions = self.games.no_actions()
-        self.seen.append((entities, status))
-        actions[every, self.sides] = self.policies.act(*self.seen[0], running)
-        self.games.step(self.opponents.act(self.games, actions))
-        return True
+        actions = self.act()
+        if actions is not None:
+            self.games.step(actions)
+        return actions is not None
+
+    def act(self) -> Actions | None:
+        """What everybody does in this tick; to be asked once. None when all games have ended."""
+        if (self.games.clocks["result"] != Result.RUNNING).all():
+            return None
+        return self.opponents.act(self.games, self.own.act(self.games))
 
 
-def _seeds(games: int, seed: int) -> range:
+def seeds_of(games: int, seed: int) -> range:
+    """One for each two games.
+
+    Raises:
+        JudgingError: no games.
+    """
     if games < 1:
         raise JudgingError(f"{games} games say nothing.", "Play at least two; 400 say much.")
     return range(seed, seed + -(-games // 2))
 
 
-def _both_sides(seeds: Sequence[int]) -> tuple[list[int], npt.NDArray[np.int_]]:
+def both_sides(seeds: Sequence[int]) -> tuple[list[int], npt.NDArray[np.int_]]:
+    """Seeds of two games for each, and on which side the policies play in each."""
     return [*seeds, *seeds], np.repeat(np.arange(SIDES), len(seeds))
 
 
-def _opponents(
-    seeds: Sequence[int], sides: npt.NDArray[np.int_], opponent: str, player: str | None
+def scripted_opponents(
+    seeds: Sequence[int],
+    sides: npt.NDArray[np.int_],
+    opponent: str,
+    player: str | None = None,
+    players_a_side: int = 1,
 ) -> ScriptedPlayers:
-    """The scripted ones; a player of None is somebody else."""
-    names = ((player, opponent), (opponent, player))
+    """Scripted players who play against a side of each game, each player of theirs by one script.
+
+    Args:
+        sides: int [games], against which they play.
+        player: the script of those on that side; None where they are somebody else.
+
+    Raises:
+        GameError: there is no player of a name.
+    """
+    names = tuple(
+        [name for name in pair for _player in range(players_a_side)]
+        for pair in ((player, opponent), (opponent, player))
+    )
     scripts = [
         ScriptedPlayers.start([s], names[d]).scripts for s, d in zip(seeds, sides, strict=True)
     ]
@@ -270,15 +491,19 @@ def _played(games: Games, sides: npt.NDArray[np.int_]) -> PlayedGames:
     outcomes = np.array(
         [outcome_of(result, side) for result, side in zip(results, sides.tolist(), strict=True)]
     )
-    scores = games.players["score"].astype(np.float64)
+    scores, stock = (
+        games.players[name].reshape(len(games), SIDES, -1).sum(axis=2).astype(np.float64)
+        for name in ("score", "stock")
+    )
     lead = scores[every, sides] - scores[every, 1 - sides]
     units = (games.entities["kind"] <= Kind.WARSHIP) & (games.entities["present"] == 1)
-    own = units & (games.entities["owner"] == sides[:, None])
+    a_side = games.player_count // SIDES
+    own = units & (games.entities["owner"] // a_side == sides[:, None])
     return PlayedGames(
         outcomes,
-        lead / 100 + outcomes,
-        games.players["stock"].astype(np.float64)[every, sides],
-        own.sum(axis=1) / UNITS,
+        return_of(lead, outcomes.astype(np.float64)),
+        stock[every, sides],
+        own.sum(axis=1) / (UNITS * a_side),
         games.clocks["tick"] / TICKS_A_SECOND,
     )
 
@@ -294,6 +519,11 @@ def _result(player: str, played: PlayedGames, draws: npt.NDArray[np.int_]) -> Pl
     )
 
 
+def _drawn_sessions(count: int) -> npt.NDArray[np.int_]:
+    """Which sessions each replicate is made of: int [replicates, sessions]."""
+    return np.random.default_rng([count, 1]).integers(0, count, (REPLICATES, count))
+
+
 def _replicates(games: int) -> npt.NDArray[np.int_]:
     """Which games each replicate is made of: int [replicates, games].
 
@@ -305,18 +535,19 @@ def _replicates(games: int) -> npt.NDArray[np.int_]:
 
 
 def _mean(values: npt.NDArray[np.float64], draws: npt.NDArray[np.int_]) -> Mean:
-    return Mean(
-        mean=round(float(values.mean()), 4), interval=_percentiles(values[draws].mean(axis=1))
-    )
+    few = len(values) < FEWEST_GAMES
+    interval = None if few else _percentiles(values[draws].mean(axis=1))
+    return Mean(mean=round(float(values.mean()), 4), interval=interval)
 
 
 def _share(
     own: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64], draws: npt.NDArray[np.int_]
 ) -> Mean:
-    return Mean(
-        mean=round(float(own.mean() / theirs.mean()), 4),
-        interval=_percentiles(own[draws].mean(axis=1) / theirs[draws].mean(axis=1)),
-    )
+    mean = round(float(own.mean() / theirs.mean()), 4)
+    if len(own) < FEWEST_GAMES:
+        return Mean(mean=mean, interval=None)
+    shares = own[draws].mean(axis=1) / theirs[draws].mean(axis=1)
+    return Mean(mean=mean, interval=_percentiles(shares))
 
 
 def _percentiles(values: npt.NDArray[np.float64]) -> Interval:

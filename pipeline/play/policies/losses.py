@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from pipeline.play.policies.examples import UNLABELLED, Examples
-from pipeline.play.policies.networks import NEVER, PIXELS, NetworkInput
+from pipeline.play.policies.networks import NEVER, PIXELS, NetworkInput, device_of
 from pipeline.play.policies.settings import Role
 from pipeline.play.simulator.rules import NOTHING, Act
 
@@ -52,71 +52,112 @@ def loss_of(
         entity), `key`, and `position`, by how much of a side of the map clicks are off.
     """
     features = examples.features(dropped)
+    answers = answers_of(role, network, examples, features)
+    weights = torch.ones(len(examples), device=device_of(network))
+    return loss_of_answers(role, answers, (examples, features), weights, smoothing)
+
+
+def answers_of(
+    role: Role, network: nn.Module, examples: Examples, features: Features
+) -> tuple[Tensor, ...]:
+    """What a network answers, told the goals and targets that stood.
+
+    Args:
+        features: of the examples, with or without the last act.
+    """
+    device = device_of(network)
     if role == "strategist":
-        batch = NetworkInput.of(
-            (features.entities, features.places, features.known, features.status)
-        )
-        (logits,) = batch.ask(network)
-        return _named(logits, examples.goals, smoothing)
-    goals = examples.goals.astype(np.int64)
-    status = with_goal(features, goals)
+        given = (features.entities, features.places, features.known, features.status)
+        return NetworkInput.of(given, device).ask(network)
+    status = with_goal(features, examples.goals.astype(np.int64))
     if role == "tactician":
-        batch = NetworkInput.of((features.entities, features.places, features.known, status))
-        (logits,) = batch.ask(network)
-        return _named(logits, rows_of(features, examples.targets), smoothing)
+        given = (features.entities, features.places, features.known, status)
+        return NetworkInput.of(given, device).ask(network)
     # Whom one knows nothing of, one does not fight; nor is it known whom before the first command.
     rows = rows_of(features, examples.targets)
     targets = np.where((rows < 0) | (examples.targets == UNLABELLED), NOTHING, examples.targets)
     entities, status = with_target(features, status, targets)
-    answers = NetworkInput.of((entities, features.places, features.known, status)).ask(network)
-    return _executed(answers, examples, features, smoothing)
+    given = (entities, features.places, features.known, status)
+    return NetworkInput.of(given, device).ask(network)
 
 
-def _named(logits: Tensor, labels: Any, smoothing: float) -> tuple[Tensor, Measures]:
-    right = torch.from_numpy(np.asarray(labels, np.int64))
-    loss = _cross_entropy(logits, right, smoothing).mean()
+def loss_of_answers(
+    role: Role,
+    answers: tuple[Tensor, ...],
+    asked: tuple[Examples, Features],
+    weights: Tensor,
+    smoothing: float,
+) -> tuple[Tensor, Measures]:
+    """How wrong answers are.
+
+    Args:
+        answers: of `answers_of`, on the device of the weights.
+        asked: what it was given.
+        weights: float32 [n], what each example counts.
+        smoothing: of labels.
+    """
+    examples, features = asked
+    if role == "strategist":
+        return _named(answers[0], examples.goals, weights, smoothing)
+    if role == "tactician":
+        return _named(answers[0], rows_of(features, examples.targets), weights, smoothing)
+    return _executed(answers, examples, features, weights, smoothing)
+
+
+def _named(
+    logits: Tensor, labels: Any, weights: Tensor, smoothing: float
+) -> tuple[Tensor, Measures]:
+    right = torch.from_numpy(np.asarray(labels, np.int64)).to(logits.device)
+    loss = (_cross_entropy(logits, right, smoothing) * weights).mean()
     hits = (logits.argmax(dim=1) == right).sum().item()
     return loss, {"accuracy": (float(hits), float(len(right)))}
 
 
 def _executed(
-    answers: tuple[Tensor, ...], examples: Examples, features: Features, smoothing: float
+    answers: tuple[Tensor, ...],
+    examples: Examples,
+    features: Features,
+    weights: Tensor,
+    smoothing: float,
 ) -> tuple[Tensor, Measures]:
     """Of acting at all, and of what is done where something is."""
     acts, keys, selects, commands, clicks = answers
-    actions = torch.from_numpy(examples.actions.astype(np.int64))
+    device = acts.device
+    actions = torch.from_numpy(examples.actions.astype(np.int64)).to(device)
     acting = actions[:, 0] != Act.NOTHING
     shifted = acts[:, 0] - math.log(examples.idle_share)
-    loss = binary_cross_entropy_with_logits(shifted, acting.to(shifted.dtype))
-    done = torch.nonzero(acting)[:, 0]
-    if not len(done):
+    loss = binary_cross_entropy_with_logits(shifted, acting.to(shifted.dtype), weights)
+    chosen = np.flatnonzero(examples.actions[:, 0] != Act.NOTHING)
+    if not len(chosen):
         return loss, {}
-    kinds, chosen = actions[done, 0], done.numpy()
+    done = torch.from_numpy(chosen).to(device)
+    kinds = actions[done, 0]
     commanding = (kinds == Act.COMMAND)[:, None]
     pointed = torch.where(commanding, commands[done], selects[done])
-    rows = torch.from_numpy(rows_of(features, examples.actions[:, 1])[chosen])
+    rows = torch.from_numpy(rows_of(features, examples.actions[:, 1])[chosen]).to(device)
     is_key = kinds == Act.KEY
     rows = torch.where(is_key, 0, rows)
-    share = 1.0 / len(done)
-    loss = loss + _cross_entropy(acts[done, 1:], kinds - 1, smoothing).mean()
-    loss = loss + (_cross_entropy(pointed, rows, smoothing) * ~is_key).sum() * share
-    loss = loss + (_cross_entropy(keys[done], actions[done, 4], smoothing) * is_key).sum() * share
-    points, beside = _clicks(examples, features)
+    share = weights[done] / len(done)
+    loss = loss + (_cross_entropy(acts[done, 1:], kinds - 1, smoothing) * share).sum()
+    loss = loss + (_cross_entropy(pointed, rows, smoothing) * ~is_key * share).sum()
+    loss = loss + (_cross_entropy(keys[done], actions[done, 4], smoothing) * is_key * share).sum()
+    points, beside = (part[done] for part in _clicks(examples, features, device))
     on_map = ~is_key & (rows == 0)
-    off_map = (clicks[done, :2] - points[chosen]).abs().sum(dim=1)
-    off_entity = (clicks[done, 2:] - beside[chosen]).abs().sum(dim=1) / MAP_SIDE
+    off_map = (clicks[done, :2] - points).abs().sum(dim=1)
+    off_entity = (clicks[done, 2:] - beside).abs().sum(dim=1) / MAP_SIDE
     aimed = ~is_key & (rows > 0)
     loss = (
         loss
-        + 2 * (off_map * on_map).sum() * share
-        + (off_entity * aimed).sum() * (MAP_SIDE / PIXELS / 20) * share
+        + 2 * (off_map * on_map * share).sum()
+        + (off_entity * aimed * share).sum() * (MAP_SIDE / PIXELS / 20)
     )
     with torch.no_grad():
         named = acts[done, 1:].argmax(dim=1) == kinds - 1
         found = pointed.argmax(dim=1)
         entity = found == rows
         key = keys[done].argmax(dim=1) == actions[done, 4]
-        away = _position_errors(features, chosen, found, rows, clicks[done], points[chosen])
+        places = torch.from_numpy(features.places[chosen]).to(device)
+        away = _position_errors(places, found, rows, clicks[done], points)
         clicked = float((~is_key).sum())
         measures = {
             "act": (float((named & torch.where(is_key, key, entity)).sum()), float(len(done))),
@@ -128,20 +169,23 @@ def _executed(
     return loss, measures
 
 
-def _clicks(examples: Examples, features: Features) -> tuple[Tensor, Tensor]:
+def _clicks(examples: Examples, features: Features, device: torch.device) -> tuple[Tensor, Tensor]:
     """Points of the map as shares of its side, and pixels beside entities, both as turned."""
     places = examples.actions[:, 2:4]
     points = turn_points(places, features.turned).astype(np.float32) / (MAP_SIDE - 1)
     beside = np.where(features.turned[:, None], -places, places).astype(np.float32)
-    return torch.from_numpy(points), torch.from_numpy(beside)
+    return torch.from_numpy(points).to(device), torch.from_numpy(beside).to(device)
 
 
 def _position_errors(
-    features: Features, chosen: Any, found: Tensor, rows: Tensor, clicks: Tensor, points: Tensor
+    places: Tensor, found: Tensor, rows: Tensor, clicks: Tensor, points: Tensor
 ) -> Tensor:
-    """How far apart clicks are, in sides of the map; pixels beside entities left aside."""
-    places = torch.from_numpy(features.places[chosen])
-    each = torch.arange(len(rows))
+    """How far apart clicks are, in sides of the map; pixels beside entities left aside.
+
+    Args:
+        places: of entities, [n, rows, 2].
+    """
+    each = torch.arange(len(rows), device=rows.device)
 
     def where(row: Tensor, point: Tensor) -> Tensor:
         return torch.where((row > 0)[:, None], places[each, (row - 1).clamp(min=0)], point)

@@ -114,6 +114,11 @@ def build_network(role: Role, settings: CloneSettings) -> EntityTransformer:
         return EntityTransformer(role, settings.width, settings.layers, settings.heads)
 
 
+def device_of(network: nn.Module) -> torch.device:
+    """Where the weights of a network are; the processor where it has none."""
+    return next((weight.device for weight in network.parameters()), torch.device("cpu"))
+
+
 @dataclass(frozen=True, eq=False)
 class NetworkInput:
     """What a network is given: tensors, as `forward` takes them."""
@@ -124,9 +129,9 @@ class NetworkInput:
     status: Tensor
 
     @classmethod
-    def of(cls, arrays: Sequence[Any]) -> NetworkInput:
-        """From numpy's arrays, in the order of the attributes."""
-        return cls(*(torch.from_numpy(array) for array in arrays))
+    def of(cls, arrays: Sequence[Any], device: torch.device | str = "cpu") -> NetworkInput:
+        """From numpy's arrays, in the order of the attributes, for a network on that device."""
+        return cls(*(torch.from_numpy(array).to(device) for array in arrays))
 
     def ask(self, network: nn.Module) -> tuple[Tensor, ...]:
         """What a network answers."""

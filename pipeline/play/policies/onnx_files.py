@@ -1,4 +1,8 @@
-"""Policies as ONNX files, as the runtime opens them; loads torch."""
+"""Policies as ONNX files, as the runtime opens them; loads torch.
+
+Each says of itself what it is (`detector_runtime.policies.networks`) and, as other models do, where
+it comes from: the game, the digest of its rules, and that of the sessions that were learned from.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,19 @@ from detector_runtime.policies.networks import (
     DELAY_KEY,
     FEATURES_KEY,
     FEATURES_VERSION,
+    GAME_KEY,
     INPUTS,
     OUTPUTS,
     ROLE_KEY,
+    RULES_KEY,
+    SESSIONS_KEY,
     WIDTHS,
 )
 
 from pipeline.errors import OutpostError
 from pipeline.files import replacing
 from pipeline.play.policies.networks import EntityTransformer, NetworkInput
+from pipeline.play.recordings.events import GAME, rules_digest
 
 OPSET = 17
 LARGEST_DIFFERENCE = 1e-3
@@ -38,8 +46,14 @@ def onnx_file(folder: Path, role: str) -> Path:
     return folder / f"{role}.onnx"
 
 
-def export_policy(network: EntityTransformer, delay: int, folder: Path) -> Path:
+def export_policy(
+    network: EntityTransformer, delay: int, folder: Path, sessions: str | None = None
+) -> Path:
     """Write one policy, and compare what it answers there with what torch answers.
+
+    Args:
+        sessions: digest of those that it has learned from (`cloning.digest_of`); None where it has
+            learned from something else, too.
 
     Raises:
         PolicyExportError: they differ.
@@ -47,13 +61,25 @@ def export_policy(network: EntityTransformer, delay: int, folder: Path) -> Path:
     network.eval()
     role, file = network.role, onnx_file(folder, network.role)
     with replacing(file) as fresh:
-        _write(network, delay, fresh)
+        _write(network, fresh, _facts(role, delay, sessions))
         for games, rows in DRAWN:
             _compare(network, fresh, _drawn(role, games, rows))
     return file
 
 
-def _write(network: EntityTransformer, delay: int, file: Path) -> None:
+def _facts(role: str, delay: int, sessions: str | None) -> dict[str, str]:
+    """What the file says of itself: the same for the same policy, wherever it was trained."""
+    facts = {
+        ROLE_KEY: role,
+        FEATURES_KEY: str(FEATURES_VERSION),
+        DELAY_KEY: str(delay),
+        GAME_KEY: GAME,
+        RULES_KEY: rules_digest(),
+    }
+    return facts if sessions is None else {**facts, SESSIONS_KEY: sessions}
+
+
+def _write(network: EntityTransformer, file: Path, facts: dict[str, str]) -> None:
     import onnx
 
     outputs = OUTPUTS[network.role]
@@ -77,8 +103,7 @@ def _write(network: EntityTransformer, delay: int, file: Path) -> None:
             dynamo=False,
         )
     model = onnx.load(str(file))
-    facts = {ROLE_KEY: network.role, FEATURES_KEY: str(FEATURES_VERSION), DELAY_KEY: str(delay)}
-    onnx.helper.set_model_props(model, facts)
+    onnx.helper.set_model_props(model, dict(sorted(facts.items())))
     onnx.save(model, str(file))
 
 

@@ -7,6 +7,7 @@ was interrupted goes on to the same bytes, on the same machine with as many thre
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from pipeline.errors import OutpostError
 from pipeline.play.policies.checkpoints import (
     BEST,
     DAMAGED,
     LAST,
+    OTHER_NETWORK,
     PolicyCheckpoint,
     PolicyCheckpointError,
     epoch_file,
@@ -28,6 +31,7 @@ from pipeline.play.policies.checkpoints import (
     read_checkpoint,
 )
 from pipeline.play.policies.examples import Examples
+from pipeline.play.policies.following import Follower
 from pipeline.play.policies.losses import loss_of
 from pipeline.play.policies.networks import EntityTransformer, build_network
 from pipeline.play.policies.settings import CloneSettings, Role
@@ -40,7 +44,11 @@ MOMENTS_OF_ADAM = ("exp_avg", "exp_avg_sq", "step")
 MEASURED_AT_ONCE = 512
 
 OnStep = Callable[[int, int], None]
-"""Is told how many steps are done, and of how many."""
+"""Is told how many steps of a training are done, and of how many."""
+
+
+class PolicyTrainingError(OutpostError):
+    """A training that does not learn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,65 +68,102 @@ class TrainedPolicy:
     last: PolicyCheckpoint
 
 
+def device_of_host() -> str:
+    """Where policies learn: on the GPU that torch sees, else on the processor."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def train_policy(
     lesson: Lesson,
     settings: CloneSettings,
     folder: Path,
     trained: dict[str, Any],
-    on_step: OnStep,
+    follower: Follower,
+    device: str = "cpu",
 ) -> TrainedPolicy:
     """Learn, or go on learning.
 
     Args:
         folder: of its checkpoints.
         trained: facts of JSON that tell this training from others.
-        on_step: called after each step, also for those of epochs done earlier.
+        follower: told of steps and epochs, also of those done earlier.
+        device: of torch.
 
     Raises:
         PolicyCheckpointError: the folder holds another training, or a damaged one.
+        PolicyTrainingError: the loss has become no number.
     """
-    role = settings.of(lesson.role)
-    network = build_network(lesson.role, settings)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), role.learning_rate, weight_decay=settings.weight_decay
-    )
-    steps = math.ceil(len(lesson.train) / role.batch)
-    total = steps * role.epochs
-    history = _resumed(lesson.role, network, optimizer, folder, trained)
-    on_step(steps * len(history), total)
-    for epoch in range(len(history), role.epochs):
-        sums, batches = _Sums(), _batches(lesson.train, role.batch, settings, epoch)
-        for step, (batch, dropped) in enumerate(batches, start=epoch * steps + 1):
-            rate = role.learning_rate * rate_at(step, total, settings.warm_up)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.zero_grad()
-            loss, measures = loss_of(lesson.role, network, batch, dropped, settings.label_smoothing)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), LONGEST_STEP)
-            optimizer.step()
-            sums.add(float(loss.detach()), len(batch), measures)
-            on_step(step, total)
-        measured = measure(lesson.role, network, lesson.held_out)
-        history.append(
-            {"epoch": epoch + 1, "train": sums.means(), "held_out": measured, "rate": rate}
-        )
-        _keep(
-            PolicyCheckpoint(
-                lesson.role,
-                epoch + 1,
-                trained,
-                tuple(history),
-                dict(network.state_dict()),
-                _moments(optimizer),
-            ),
-            settings,
-            folder,
-        )
+    learner = _Learner.start(lesson, settings, device)
+    role, epochs = lesson.role, settings.of(lesson.role).epochs
+    history = _resumed(learner, folder, trained)
+    follower.on_step(role, learner.steps * len(history), learner.steps * epochs)
+    for entry in history:
+        follower.tell(role, entry, epochs, None)
+    for epoch in range(len(history), epochs):
+        if history and follower.is_asked_to_stop():
+            break
+        began = time.monotonic()
+        means, rate = learner.learn(epoch, follower)
+        measured = measure(role, learner.network, lesson.held_out)
+        if not math.isfinite(means["loss"] + measured["loss"]):
+            raise PolicyTrainingError(
+                f"The loss of the {role} is no number in epoch {epoch + 1}.",
+                "Lower its learning rate or choose another preset, and train in another folder.",
+            )
+        history.append({"epoch": epoch + 1, "train": means, "held_out": measured, "rate": rate})
+        weights, moments = dict(learner.network.state_dict()), _moments(learner.optimizer)
+        done = PolicyCheckpoint(role, epoch + 1, trained, tuple(history), weights, moments)
+        _keep(done, settings, folder)
+        follower.tell(role, history[-1], epochs, time.monotonic() - began)
     return TrainedPolicy(
-        read_checkpoint(file_of(folder, BEST), lesson.role),
-        read_checkpoint(file_of(folder, LAST), lesson.role),
+        read_checkpoint(file_of(folder, BEST), role), read_checkpoint(file_of(folder, LAST), role)
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Learner:
+    """A network that learns, with all that an epoch of it takes.
+
+    Attributes:
+        steps: of an epoch.
+    """
+
+    lesson: Lesson
+    settings: CloneSettings
+    network: EntityTransformer
+    optimizer: torch.optim.Optimizer
+    steps: int
+
+    @classmethod
+    def start(cls, lesson: Lesson, settings: CloneSettings, device: str) -> _Learner:
+        """With fresh weights."""
+        role = settings.of(lesson.role)
+        network = build_network(lesson.role, settings).to(device)
+        optimizer = torch.optim.AdamW(
+            network.parameters(), role.learning_rate, weight_decay=settings.weight_decay
+        )
+        steps = math.ceil(len(lesson.train) / role.batch)
+        return cls(lesson, settings, network, optimizer, steps)
+
+    def learn(self, epoch: int, follower: Follower) -> tuple[dict[str, float], float]:
+        """All steps of an epoch, counted from 0: means over its examples, and the last rate."""
+        lesson, settings = self.lesson, self.settings
+        role = settings.of(lesson.role)
+        total, rate, sums = self.steps * role.epochs, 0.0, _Sums()
+        batches = _batches(lesson.train, role.batch, settings, epoch)
+        for step, (batch, dropped) in enumerate(batches, start=epoch * self.steps + 1):
+            rate = role.learning_rate * rate_at(step, total, settings.warm_up)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            self.optimizer.zero_grad()
+            smoothing = settings.label_smoothing
+            loss, measures = loss_of(lesson.role, self.network, batch, dropped, smoothing)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), LONGEST_STEP)
+            self.optimizer.step()
+            sums.add(float(loss.detach()), len(batch), measures)
+            follower.on_step(lesson.role, step, total)
+        return sums.means(), rate
 
 
 def measure(role: Role, network: EntityTransformer, held_out: Examples) -> dict[str, float]:
@@ -199,15 +244,9 @@ def _keep(checkpoint: PolicyCheckpoint, settings: CloneSettings, folder: Path) -
     checkpoint.write(file_of(folder, LAST))
 
 
-def _resumed(
-    role: Role,
-    network: EntityTransformer,
-    optimizer: torch.optim.Optimizer,
-    folder: Path,
-    trained: dict[str, Any],
-) -> list[dict[str, Any]]:
-    """Put a network where an earlier start left it; its history, empty without one."""
-    file = file_of(folder, LAST)
+def _resumed(learner: _Learner, folder: Path, trained: dict[str, Any]) -> list[dict[str, Any]]:
+    """Put a learner where an earlier start left it; its history, empty without one."""
+    file, role = file_of(folder, LAST), learner.lesson.role
     if not file.is_file():
         return []
     saved = read_checkpoint(file, role)
@@ -216,12 +255,14 @@ def _resumed(
             f"{folder} holds a {role} that was trained otherwise, or on other sessions.",
             "Name another folder, or remove this one.",
         )
-    _load(network, saved)
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    _load(learner.network, saved)
     try:
-        for number, weight in enumerate(weights):
-            optimizer.state[weight] = {
-                name: saved.moments[f"{number}.{name}"] for name in MOMENTS_OF_ADAM
+        for number, weight in enumerate(_weights(learner.optimizer)):
+            moments = {name: saved.moments[f"{number}.{name}"] for name in MOMENTS_OF_ADAM}
+            # AdamW wants its count of steps on the processor.
+            learner.optimizer.state[weight] = {
+                name: value if name == "step" else value.to(weight.device)
+                for name, value in moments.items()
             }
     except KeyError as error:
         raise PolicyCheckpointError(
@@ -230,11 +271,15 @@ def _resumed(
     return list(saved.history)
 
 
+def _weights(optimizer: torch.optim.Optimizer) -> list[Any]:
+    """All weights of an optimizer, in its order."""
+    return [weight for group in optimizer.param_groups for weight in group["params"]]
+
+
 def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     return {
         f"{number}.{name}": optimizer.state[weight][name]
-        for number, weight in enumerate(weights)
+        for number, weight in enumerate(_weights(optimizer))
         for name in MOMENTS_OF_ADAM
     }
 
@@ -246,5 +291,5 @@ def _load(network: EntityTransformer, saved: PolicyCheckpoint) -> None:
         raise PolicyCheckpointError(
             f"The weights of the {saved.role} are of another network than this version trains, "
             "such as one with other features.",
-            "Clone the policies again, into another folder: outpost play clone.",
+            OTHER_NETWORK,
         ) from error

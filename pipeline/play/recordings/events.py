@@ -31,6 +31,8 @@ NANOSECONDS = 1_000_000_000
 TICK_NANOSECONDS = NANOSECONDS // rules.TICKS_A_SECOND
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 MOST_ENTITIES = 2000
+NOT_KNOWN = -1
+"""Of entities and of the status, where a detector cannot say what a game would."""
 
 Int16: TypeAlias = Annotated[int, Field(ge=-(2**15), le=2**15 - 1)]
 Int32: TypeAlias = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]

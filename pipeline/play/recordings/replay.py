@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from pipeline.play.demonstrations import UNSTATED, Demonstration
 from pipeline.play.recordings.events import (
+    GAME,
+    NOT_KNOWN,
     TICK_NANOSECONDS,
     ActionEvent,
     EntitiesEvent,
@@ -132,10 +134,11 @@ def demonstration_of(session: SessionReader) -> Demonstration:
     """What is learned from a session: the same as of watching the game.
 
     Raises:
-        RecordingError: it is not of the simulator as it is now, ticks are missing, or none is
-            whole.
+        RecordingError: it lacks something that policies learn from, is not of the simulator as it
+            is now, ticks are missing, or none is whole.
     """
     info = session.info
+    _require_learnable(session)
     require_simulated(info)
     assert info.players_a_side is not None
     slots = SIDES * info.players_a_side * SLOTS
@@ -171,6 +174,45 @@ def demonstration_of(session: SessionReader) -> Demonstration:
     return Demonstration(
         info.name, info.actor, entities, status, actions, goals, targets, scores, outcome
     )
+
+
+def lacking(session: SessionReader) -> list[str]:
+    """What policies learn from and a session does not say, in words; nothing of a simulated one."""
+    info = session.info
+    if info.game == GAME and info.rules is not None:
+        return []
+    parts = [] if info.game == GAME else [f"entities of the game '{GAME}' (it is of '{info.game}')"]
+    seen = next(
+        (
+            event
+            for _time, event in session.events(Topic.ENTITIES)
+            if isinstance(event, EntitiesEvent) and event.rows
+        ),
+        None,
+    )
+    if seen is not None:
+        unknown = [
+            column.name.lower().replace("_", " ")
+            for column in Column
+            if all(row[column] == NOT_KNOWN for row in seen.rows)
+        ]
+        parts.append(f"of each entity {', '.join(unknown)}")
+    else:
+        parts.append("what is on the screen (no model has seen anything there)")
+    if seen is None or NOT_KNOWN in seen.status:
+        parts.append(f"of the player {', '.join(STATUS)}")
+    if not session.counts[Topic.ACTIONS]:
+        parts.append("what its clicks and keys do in the game")
+    return parts
+
+
+def _require_learnable(session: SessionReader) -> None:
+    if parts := lacking(session):
+        raise RecordingError(
+            f"Policies cannot learn from {session.info.name}, which was recorded on a desktop. It "
+            f"does not say: {'; '.join(parts)}.",
+            "Take sessions of `outpost play record`. This one can be looked at and exported.",
+        )
 
 
 def known_after(

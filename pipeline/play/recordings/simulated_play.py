@@ -1,7 +1,8 @@
 """Games of the simulator, recorded: what one of its players knows and does, and what comes of it.
 
-The player looks at a screen that shows a part of the map. It stays where it is until the player
-clicks on a place that is not on it; then it shows that place in the middle.
+A scripted player looks at a screen that shows a part of the map. It stays where it is until the
+player clicks on a place that is not on it; then it shows that place in the middle. A person has the
+whole map on the screen.
 """
 
 from __future__ import annotations
@@ -49,11 +50,13 @@ from pipeline.play.simulator.rules import (
     Result,
 )
 from pipeline.play.simulator.scripted import Goal, ScriptedPlayers
-from pipeline.play.simulator.view import Camera, camera_of
+from pipeline.play.simulator.view import MAP_HEIGHT, Camera, camera_of
 from pipeline.progress import Report, silent, track
 
 IDLE = (Act.NOTHING, NOTHING, 0, 0, 0)
 """What a player does that does nothing."""
+WHOLE_MAP = (MAP_SIDE, MAP_HEIGHT)
+"""Width and height of a screen that shows all of the map."""
 BUTTONS = {Act.SELECT: "left", Act.COMMAND: "right"}
 
 
@@ -104,14 +107,28 @@ def record_games(
     """
     for game in planned:
         ScriptedPlayers.start([], game.actors)
-        for ending in (ENDING, PART_ENDING):
-            if (folder / f"{game.name}{ending}").exists():
-                raise RecordingError(
-                    f"There is a session called {game.name} in {folder} already.",
-                    "Choose another folder or other seeds, or remove it.",
-                )
+    require_new_sessions(folder, planned)
     for game in track(planned, len(planned), "record games", report):
         yield _record_game(folder, game)
+
+
+def require_new_sessions(folder: Path, planned: Sequence[PlannedGame]) -> None:
+    """See that a folder has no session of any of these games yet.
+
+    Raises:
+        RecordingError: it has one.
+    """
+    for game in planned:
+        if is_recorded(folder, game):
+            raise RecordingError(
+                f"There is a session called {game.name} in {folder} already.",
+                "Choose another folder or other seeds, or remove it.",
+            )
+
+
+def is_recorded(folder: Path, game: PlannedGame) -> bool:
+    """Whether a folder has a session of a game, if only the part of one."""
+    return any((folder / f"{game.name}{ending}").exists() for ending in (ENDING, PART_ENDING))
 
 
 def _record_game(folder: Path, planned: PlannedGame) -> Path:
@@ -130,13 +147,19 @@ def _record_game(folder: Path, planned: PlannedGame) -> Path:
 
 
 def session_info(
-    games: Games, player: int, actors: Sequence[str], name: str, seed: int
+    games: Games,
+    player: int,
+    actors: Sequence[str],
+    name: str,
+    seed: int,
+    screen: tuple[int, int] = (FRAME_WIDTH, FRAME_HEIGHT),
 ) -> SessionInfo:
     """What a session of the first of some games says of itself, which has not begun yet.
 
     Args:
         player: who is recorded, by number.
         actors: who plays, one for each player.
+        screen: width and height of what the player looks at; WHOLE_MAP for all of it.
     """
     opponent = next(
         actors[other]
@@ -148,7 +171,7 @@ def session_info(
         game=GAME,
         actor=actors[player],
         classes=KINDS,
-        screen=(FRAME_WIDTH, FRAME_HEIGHT),
+        screen=screen,
         rates={Topic.ENTITIES: float(TICKS_A_SECOND), Topic.STATE: 1.0},
         application=f"outpost {installed_version('outpost')}",
         rules=rules_digest(),
@@ -169,21 +192,37 @@ class GameRecorder:
         self._writer, self._games, self._actors = writer, games, actors
         self._player = writer.info.player
         self._side = side_of(games, self._player)
-        self._camera = camera_of(games, 0, self._player)
+        whole = writer.info.screen == WHOLE_MAP
+        self._camera = Camera(0, 0) if whole else camera_of(games, 0, self._player)
         self._places = np.zeros((games.slot_count, 2), np.int32)
         self._goal: tuple[int, int] | None = None
         self._scores: list[int] = []
         self._entities = games.entities[0].copy()
         self._stock = 0
+        self._clicked: tuple[int, int] | None = None
 
-    def before(self, actions: Actions, goal: int = UNSTATED, target: int = NOTHING) -> None:
+    def move(self, x: int, y: int) -> None:
+        """The pointer is at another pixel of the screen."""
+        time = int(self._games.clocks["tick"][0]) * TICK_NANOSECONDS
+        event = MouseEvent(actor=self._actors[self._player], kind="move", x=x, y=y)
+        self._writer.write(time, event)
+
+    def before(
+        self,
+        actions: Actions,
+        goal: int = UNSTATED,
+        target: int = NOTHING,
+        clicked: tuple[int, int] | None = None,
+    ) -> None:
         """What is known, and what everybody does in the tick that follows.
 
         Args:
             actions: int32 [games, players, 5], as for `Games.step`.
             goal: `scripted.Goal` of the player, or UNSTATED.
             target: whom it fights, or -1.
+            clicked: the pixel of the screen, where that is known; else it follows from the action.
         """
+        self._clicked = clicked
         tick = int(self._games.clocks["tick"][0])
         time = tick * TICK_NANOSECONDS
         if tick % TICKS_A_SECOND == 0:
@@ -241,7 +280,7 @@ class GameRecorder:
     def _click(self, actor: str, act: Act, entity: int, x: int, y: int) -> MouseEvent:
         meant = 0 <= entity < len(self._places)
         place = self._places[entity] + (x, y) if meant else np.array((x, y))
-        at = self._on_screen(np.clip(place, 0, MAP_SIDE - 1))
+        at = self._clicked or self._on_screen(np.clip(place, 0, MAP_SIDE - 1))
         values = {"actor": actor, "kind": "press", "button": BUTTONS[act], "x": at[0], "y": at[1]}
         aim = {"entity": entity if meant else None, "map_x": x, "map_y": y}
         return MouseEvent.model_validate({**values, **aim})
@@ -249,11 +288,12 @@ class GameRecorder:
     def _on_screen(self, place: npt.NDArray[np.int32]) -> tuple[int, int]:
         """The pixel that shows a place of the map, after looking there."""
         x, y = place.tolist()
+        width, height = self._writer.info.screen
         at = self._camera.to_screen(x, y)
-        if not (0 <= at[0] < FRAME_WIDTH and 0 <= at[1] < FRAME_HEIGHT):
+        if (width, height) != WHOLE_MAP and not (0 <= at[0] < width and 0 <= at[1] < height):
             self._camera = Camera.on(x, y)
             at = self._camera.to_screen(x, y)
-        return min(max(at[0], 0), FRAME_WIDTH - 1), min(max(at[1], 0), FRAME_HEIGHT - 1)
+        return min(max(at[0], 0), width - 1), min(max(at[1], 0), height - 1)
 
     def _outcomes(self) -> Iterator[OutcomeEvent]:
         earlier, now = self._entities, self._games.entities[0]

@@ -29,7 +29,11 @@ from pipeline.training.library.checkpoints import (
     CheckpointRecord,
     find_checkpoint,
 )
-from pipeline.training.library.config import TrainingConfig, TrainingConfigError
+from pipeline.training.library.config import (
+    TrainingConfig,
+    TrainingConfigError,
+    require_new_version,
+)
 from pipeline.training.library.registry import ModelRegistry, RegistryEntry
 from pipeline.training.outputs import TrainingOutputs
 from pipeline.training.results import BatchEvent, EpochMetrics, best_epoch
@@ -173,7 +177,7 @@ class _Run:
                 "The field 'training_set' is missing.",
                 "Give the folder of a training set: the page of cvat_merge shows one.",
             )
-        _check_version(config)
+        require_new_version(config.registry, config.game, config.purpose, config.version)
         if checkpoint is None:
             _check_weights(config.weights)
         self.config = config
@@ -241,7 +245,7 @@ class _Run:
             file.unlink()
             return
         self._record(file, CheckpointKind.PERIODIC, event)
-        self.manifest.prune_periodic(self.config.keep_last, self.run_id)
+        self.manifest.prune_periodic(keep_last=self.config.keep_last, run_id=self.run_id)
 
     def _collect(self, seconds: float) -> TrainedModel:
         """Move the outputs out of the job's folder, record and register them."""
@@ -309,18 +313,6 @@ class _Run:
             enter(PRETRAINED, made.pretrained, None, of_pretraining)
         file = made.onnx if made.onnx.is_file() else made.best
         return enter(self.config.purpose, file, self.config.version, epochs)
-
-
-def _check_version(config: TrainingConfig) -> None:
-    """Refuse before the training what the registry would refuse after it."""
-    if config.registry is None or config.version is None:
-        return
-    entries = ModelRegistry(config.registry).list(config.game, config.purpose)
-    if any(entry.version == config.version for entry in entries):
-        raise TrainingConfigError(
-            f"{config.game}/{config.purpose} {config.version} is registered already.",
-            "Choose another version, or leave it out to take the next number.",
-        )
 
 
 def _check_weights(weights: Path) -> None:

@@ -22,7 +22,7 @@ from pipeline.training.job import (
     problems_of,
     two_stages,
 )
-from pipeline.training.library.registry import NAME_PATTERN
+from pipeline.training.library.registry import NAME_PATTERN, ModelRegistry
 
 
 class TrainingConfigError(OutpostError, ValueError):
@@ -133,3 +133,20 @@ class TrainingConfig(Hyperparameters):
                 hyperparameters(getattr(self, name))
             except HyperparameterError as error:
                 raise TrainingConfigError(f"In '{name}': {error.problem}", error.fix) from error
+
+
+def require_new_version(
+    registry: Path | None, game: str, purpose: str, version: str | None
+) -> None:
+    """Refuse before a training what the registry would refuse after it.
+
+    Raises:
+        TrainingConfigError: the registry holds that version already.
+    """
+    if registry is None or version is None:
+        return
+    if any(entry.version == version for entry in ModelRegistry(registry).list(game, purpose)):
+        raise TrainingConfigError(
+            f"{game}/{purpose} {version} is registered already.",
+            "Choose another version, or leave it out to take the next number.",
+        )

@@ -1,12 +1,16 @@
 """The manifest of checkpoints is only appended to, and pruning leaves what is still needed."""
 
 import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
+from typing import TypedDict
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.manifests import sha256_of
 from pipeline.training.library.checkpoints import (
     CheckpointKind,
     CheckpointManifest,
@@ -55,7 +59,8 @@ def test_a_manifest_that_is_not_there_is_empty(manifest: CheckpointManifest) -> 
     assert manifest.records() == ()
     assert manifest.latest_periodic() is None
     assert manifest.best() is None
-    assert manifest.prune_periodic(1) == ()
+    assert manifest.prune_periodic(keep_last=1) == ()
+    assert manifest.known_paths() == frozenset()
 
 
 def test_records_come_back_in_their_order(manifest: CheckpointManifest) -> None:
@@ -67,12 +72,55 @@ def test_records_come_back_in_their_order(manifest: CheckpointManifest) -> None:
     assert manifest.best() == records[1]
 
 
-def test_a_record_that_was_cut_off_is_left_out(manifest: CheckpointManifest) -> None:
+@pytest.mark.parametrize("torn", [b'{"path": "b', '{"path": "\u00e4'.encode()[:-1]])
+def test_a_record_that_was_cut_off_is_left_out(manifest: CheckpointManifest, torn: bytes) -> None:
+    manifest.append(record("a.pt"))
+    with manifest.file.open("ab") as stream:
+        stream.write(torn)
+
+    assert [item.path for item in manifest.records()] == ["a.pt"]
+
+
+def test_a_name_may_have_any_letters(manifest: CheckpointManifest) -> None:
+    manifest.append(record("\u00e4\u2028.pt"))
+
+    assert [item.path for item in manifest.records()] == ["\u00e4\u2028.pt"]
+
+
+def test_what_was_cut_off_does_not_spoil_what_is_added_after_it(
+    manifest: CheckpointManifest,
+) -> None:
     manifest.append(record("a.pt"))
     with manifest.file.open("a") as stream:
         stream.write('{"path": "b')
+    manifest.append(record("c.pt"))
 
-    assert [item.path for item in manifest.records()] == ["a.pt"]
+    assert [item.path for item in manifest.records()] == ["a.pt", "c.pt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit to the size of files")
+@pytest.mark.slow
+def test_a_full_disk_leaves_the_manifest_as_it_was(manifest: CheckpointManifest) -> None:
+    manifest.append(record("a.pt"))
+    before = manifest.file.read_bytes()
+    program = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from pipeline.training import CheckpointManifest\n"
+        "manifest = CheckpointManifest(Path(sys.argv[1]))\n"
+        "whole = manifest.records()[0]\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "most = manifest.file.stat().st_size + 20\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))\n"
+        "try:\n"
+        "    manifest.append(whole)\n"
+        "except OSError:\n"
+        "    sys.exit(3)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(manifest.file)], check=False)
+
+    assert done.returncode == 3
+    assert manifest.file.read_bytes() == before
 
 
 def test_another_file_is_refused(manifest: CheckpointManifest) -> None:
@@ -91,14 +139,14 @@ def test_pruning_keeps_the_last_ones_and_the_best(manifest: CheckpointManifest) 
     foreign = manifest.file.parent / "run" / "mine.pt"
     foreign.write_bytes(b"not in the manifest")
 
-    removed = manifest.prune_periodic(2)
+    removed = manifest.prune_periodic(keep_last=2)
 
     assert removed == (files[0], files[2])
     assert [file.exists() for file in files] == [False, True, False, True, True]
     assert foreign.exists()
     assert len(manifest.records()) == 5, "what was written is never taken back"
     assert manifest.latest_periodic() == manifest.records()[-1]
-    assert manifest.prune_periodic(2) == ()
+    assert manifest.prune_periodic(keep_last=2) == ()
 
 
 def test_pruning_one_training_leaves_another_alone(manifest: CheckpointManifest) -> None:
@@ -106,7 +154,7 @@ def test_pruning_one_training_leaves_another_alone(manifest: CheckpointManifest)
     keep(manifest, "a/1.pt")
     keep(manifest, "a/2.pt")
 
-    manifest.prune_periodic(0, "a")
+    manifest.prune_periodic(keep_last=0, run_id="a")
 
     assert all(file.exists() for file in other)
     assert not (manifest.file.parent / "a" / "2.pt").exists()
@@ -115,14 +163,14 @@ def test_pruning_one_training_leaves_another_alone(manifest: CheckpointManifest)
 def test_finished_weights_are_never_pruned(manifest: CheckpointManifest) -> None:
     file = keep(manifest, "best.pt", kind=CheckpointKind.BEST)
 
-    manifest.prune_periodic(0)
+    manifest.prune_periodic(keep_last=0)
 
     assert file.exists()
 
 
 def test_a_negative_number_to_keep_is_refused(manifest: CheckpointManifest) -> None:
     with pytest.raises(ValueError, match="keep_last"):
-        manifest.prune_periodic(-1)
+        manifest.prune_periodic(keep_last=-1)
 
 
 @settings(deadline=None, max_examples=40)
@@ -139,19 +187,146 @@ def test_pruning_never_deletes_the_best_nor_the_last_ones(
         for number, figure in enumerate(figures)
     ]
 
-    manifest.prune_periodic(keep_last)
+    manifest.prune_periodic(keep_last=keep_last)
 
     left = [file for file in files if file.exists()]
     assert set(files[max(len(files) - keep_last, 0) :]) <= set(left)
-    if figures:
-        best = max(range(len(figures)), key=lambda index: figures[index] or 0.0)
+    measured = [index for index, figure in enumerate(figures) if figure is not None]
+    if measured:
+        best = max(measured, key=lambda index: figures[index] or 0.0)
         assert files[best].exists()
         assert len(left) <= keep_last + 1
 
 
+class OfPolicy(TypedDict):
+    seed: int
+    curriculum_level: int
+    run_id: str
+    config_hash: str
+
+
+OF_POLICY: OfPolicy = {"seed": 7, "curriculum_level": 3, "run_id": "r", "config_hash": "h"}
+
+
+def checkpoint(manifest: CheckpointManifest, name: str, content: bytes = b"weights") -> Path:
+    file = manifest.file.parent / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return file
+
+
+def register(manifest: CheckpointManifest, name: str, step: int) -> Path:
+    file = checkpoint(manifest, name)
+    manifest.register(file, artifact_type=CheckpointKind.PERIODIC, step=step, **OF_POLICY)
+    return file
+
+
+def test_a_policy_is_registered_once(manifest: CheckpointManifest) -> None:
+    file, kind = checkpoint(manifest, "ppo_10_steps.safetensors"), CheckpointKind.PERIODIC
+    first = manifest.register(file, artifact_type=kind, step=10, **OF_POLICY)
+    again = manifest.register(file, artifact_type=kind, step=10, **OF_POLICY)
+
+    assert manifest.records() == (first,) == (again,)
+    assert first.seed == 7
+    assert (first.curriculum_level, first.run_id, first.config_hash) == (3, "r", "h")
+    assert first.sha256 == sha256_of(file)
+    assert manifest.has_entry(file, artifact_type=kind, step=10)
+    assert not manifest.has_entry(file, artifact_type=kind, step=11)
+    assert not manifest.has_entry(file, artifact_type=CheckpointKind.BEST, step=10)
+    assert manifest.known_paths() == {"ppo_10_steps.safetensors"}
+
+    file.write_bytes(b"other weights")
+    other = manifest.register(file, artifact_type=kind, step=10, **OF_POLICY)
+    assert manifest.records() == (first, other)
+    assert manifest.latest_entry_for_path(file) == other
+    best = manifest.register(file, artifact_type=CheckpointKind.BEST, step=10, **OF_POLICY)
+    assert manifest.register(file, artifact_type=kind, step=10, **OF_POLICY) == other
+    assert manifest.records() == (first, other, best)
+    assert manifest.latest_entry_for_path(file) == best
+    assert manifest.latest_entry_for_path(file.with_name("nobody")) is None
+
+
+def test_only_files_below_the_manifest_are_registered(
+    manifest: CheckpointManifest, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.safetensors"
+    outside.write_bytes(b"weights")
+    for file, error in (
+        (outside, ManifestError),
+        (manifest.file.with_name("gone"), CheckpointMissingError),
+    ):
+        with pytest.raises(error):
+            manifest.register(file, artifact_type=CheckpointKind.BEST, step=1, **OF_POLICY)
+    assert manifest.records() == ()
+
+
+def test_periodic_checkpoints_are_found_by_folder_and_prefix(manifest: CheckpointManifest) -> None:
+    later = register(manifest, "a/ppo_s1_20_steps.safetensors", 20)
+    register(manifest, "a/ppo_s1_10_steps.safetensors", 10)  # of a run that was resumed
+    register(manifest, "b/ppo_s1_90_steps.safetensors", 90)
+    register(manifest, "a/ppo_s2_80_steps.safetensors", 80)
+
+    folder = manifest.file.parent / "a"
+    newest = manifest.latest_periodic(folder, "ppo_s1")
+    assert newest is not None
+    assert manifest.path_of(newest) == later
+    assert manifest.latest_periodic(folder, "nobody") is None
+
+
+def test_of_policies_the_highest_steps_stay(manifest: CheckpointManifest) -> None:
+    files = {step: register(manifest, f"ppo_{step}_steps.x", step) for step in (10, 30, 20)}
+    other = register(manifest, "other_1_steps.x", 1)
+    foreign = checkpoint(manifest, "ppo_5_steps.x")
+
+    removed = manifest.prune_periodic(manifest.file.parent, "ppo", 2)
+
+    assert removed == (files[10],)
+    assert [file.exists() for file in (files[20], files[30], other, foreign)] == [True] * 4
+    assert manifest.prune_periodic(manifest.file.parent, "ppo", 2) == ()
+
+
+def test_snapshots_are_pruned_by_themselves(manifest: CheckpointManifest) -> None:
+    periodic = register(manifest, "pool/ppo_1_steps.x", 1)
+    pool = [checkpoint(manifest, f"pool/snapshot_{step}") for step in range(4)]
+    for step, file in enumerate(pool):
+        manifest.register(file, artifact_type=CheckpointKind.SNAPSHOT, step=step, **OF_POLICY)
+
+    assert manifest.prune_self_play_snapshots(periodic.parent, 3) == (pool[0],)
+    assert manifest.prune_self_play_snapshots(manifest.file.parent, 0) == ()
+    assert periodic.exists()
+    with pytest.raises(ValueError, match="keep_last"):
+        manifest.prune_self_play_snapshots(periodic.parent, -1)
+
+
+def register_all(file: Path) -> None:
+    manifest = CheckpointManifest(file)
+    for step in range(6):
+        manifest.register(
+            file.with_name(f"{step}.x"),
+            artifact_type=CheckpointKind.PERIODIC,
+            step=step,
+            **OF_POLICY,
+        )
+
+
+@pytest.mark.slow
+def test_two_processes_register_a_checkpoint_once(manifest: CheckpointManifest) -> None:
+    for step in range(6):
+        checkpoint(manifest, f"{step}.x")
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=register_all, args=(manifest.file,)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert sorted(r.step for r in manifest.records()) == list(range(6))
+
+
 def append_many(file: Path, name: str) -> None:
     manifest = CheckpointManifest(file)
-    for epoch in range(1, 51):
+    for epoch in range(1, 21):
         manifest.append(record(f"{name}.pt", epoch))
 
 
@@ -167,7 +342,7 @@ def test_records_of_several_processes_do_not_mix(manifest: CheckpointManifest) -
 
     written = manifest.records()
     for name in ("a", "b"):
-        assert [r.epoch for r in written if r.path == f"{name}.pt"] == list(range(1, 51))
+        assert [r.epoch for r in written if r.path == f"{name}.pt"] == list(range(1, 21))
 
 
 @pytest.mark.parametrize("inside", ["", "outputs", "job/outputs"])

@@ -5,7 +5,14 @@ import xml.etree.ElementTree as ET
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.training.curves import BOTTOM, curves_svg
+from pipeline.training.curves import (
+    BOTTOM,
+    TOP,
+    Curve,
+    CurvePanel,
+    curves_svg,
+    draw_panels,
+)
 from pipeline.training.results import EpochMetrics
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -86,6 +93,18 @@ def test_the_name_of_a_short_stage_is_not_written_over() -> None:
     drawing = ET.fromstring(curves_svg(short + long))
     below = [text for text in drawing.iter(f"{SVG}text") if text.get("y") == str(BOTTOM + 13)]
     assert [text.text for text in below] == ["1", "strategist", "executor", "12"] * 2
+
+
+def test_what_is_below_zero_is_drawn_from_a_floor() -> None:
+    curve = Curve("return", "#000000", (-2.0, 0.0, 2.0))
+    panel = CurvePanel("", (curve,), floor=-2.0)
+    drawn = draw_panels([panel], training(3))
+    middle = (TOP + BOTTOM) / 2
+    assert f"{BOTTOM:.1f}L" in drawn
+    assert f" {middle:.1f}L" in drawn
+    assert f' {TOP:.1f}"' in drawn
+    for label in (">-2<", ">0<", ">2<"):
+        assert label in drawn
 
 
 def test_a_single_stage_needs_no_name() -> None:

@@ -18,10 +18,15 @@ import pytest
 from detector_runtime.detector import Detector
 from detector_runtime.settings import DetectorSettings
 from doubles import x11
-from doubles.colour_model import CLASSES, ColourModel
+from doubles.colour_model import CLASSES, ColourModel, write_colour_detector
+from doubles.models import write_no_detector
 from doubles.x11_game import HEIGHT, UNITS, WIDTH
+from typer.testing import CliRunner
 
+from assets.cli.app import app
+from pipeline.export.contract import check_onnx_contract
 from pipeline.play.desktop.frame_files import read_frames
+from pipeline.play.desktop.hot_keys import HotKeys
 from pipeline.play.recordings.events import (
     EntitiesEvent,
     FrameEvent,
@@ -33,10 +38,13 @@ from pipeline.play.recordings.events import (
 from pipeline.play.recordings.reader import SessionReader, open_session
 from pipeline.play.recordings.recovery import recover
 from pipeline.play.simulator.observation import Column
+from pipeline.release.bundle import Release, write_bundle
+from resources.defaults import Resources
 from resources.desktop.desktop_session import RecorderSettings
 from resources.desktop.requirements import DesktopError
 from resources.desktop.windows import open_window
 from resources.desktop.x11 import close_display
+from resources.paths import Paths
 
 pytestmark = pytest.mark.skipif(not x11.is_installed(), reason="needs Xvfb and openbox")
 RED = 96, 72
@@ -229,6 +237,7 @@ def test_what_is_typed_elsewhere_is_not_recorded(desk):
         time.sleep(0.3)
         desk.hands.tap("a")
         desk.hands.key("w", True)
+        time.sleep(0.2)  # What is pressed as the focus goes may count as pressed elsewhere.
         desk.focus(other)
         desk.hands.tap("s", "e", "c", "r", "e", "t")
         desk.hands.tap("F6", "F7")
@@ -308,6 +317,18 @@ def test_hot_keys_stop_save_discard_and_go_on(desk):
     ]
     assert [one.file.stem for one in sessions] == ["skirmish-0001", "skirmish-0002"]
     assert not list(desk.folder.glob("*.part"))
+
+
+def test_other_hot_keys_leave_those_to_the_game(desk):
+    _game, window = desk.window("A Game", 100, 80, WIDTH, HEIGHT)
+    desk.focus(window)
+    with desk.recording(window, hot_keys=HotKeys("f9", "f10", "f11")) as sessions:
+        desk.hands.tap("F9")
+        desk.await_said("Recording")
+        desk.hands.tap("F5", "F10")
+        desk.await_said("Saved")
+    assert [keys_of(one.file) for one in sessions] == [[("press", "f5"), ("release", "f5")]]
+    assert desk.said[0] == "Ready: F9 starts and stops, F10 saves, F11 discards; Ctrl+C ends."
 
 
 def test_only_named_keys_are_recorded_of_a_whole_screen(desk):
@@ -471,3 +492,76 @@ def test_one_that_is_interrupted_is_saved(desk):
         process.wait()
     keys = [(kind, key) for key in "cd" for kind in ("press", "release")]
     assert keys_of(desk.folder / "killed-0001.mcap") == keys
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    model = write_colour_detector(folder / "best.onnx")
+    write_bundle(folder / "bundle", model, check_onnx_contract(model, CLASSES), Release("x", "1.0"))
+    return folder / "bundle"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("pythons_own_signals")
+def test_a_bundle_finds_what_clicks_mean(desk, bundle):
+    _game, window = desk.window("A Game", 100, 80, WIDTH, HEIGHT)
+    desk.focus(window)
+    process, await_line = started(desk, "A Game", "--model", str(bundle), "--looks", "10")
+    try:
+        await_line("Ready")
+        time.sleep(0.2)
+        desk.hands.tap("F5")
+        await_line("Recording")
+        time.sleep(1.5)
+        area = window.area()
+        for x, y in ((RED[0] + 5, RED[1] - 3), (20, 150)):
+            desk.hands.click(area.left + x, area.top + y)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        await_line("Saved")
+        assert process.wait(x11.PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait()
+    session = open_session(desk.folder / "killed-0001.mcap")
+    assert session.info.classes == CLASSES
+    assert session.info.rates[Topic.ENTITIES] == 10.0
+    last = events_of(session, Topic.ENTITIES, EntitiesEvent)[-1]
+    scale = 1080 / HEIGHT
+    middles = {
+        kind: ((left + width / 2) * scale, (top + height / 2) * scale)
+        for kind, (_colour, (left, top, width, height)) in enumerate(UNITS)
+    }
+    found = {row[Column.KIND]: (row[Column.X], row[Column.Y]) for row in last.rows}
+    assert len(last.rows) == len(UNITS)
+    assert found == {kind: pytest.approx(place, abs=scale) for kind, place in middles.items()}
+    on_red, on_ground = presses_of(session.file)
+    of_red = next(row for row in last.rows if row[Column.KIND] == 0)
+    assert on_red.entity == of_red[Column.ID]
+    assert (on_red.map_x, on_red.map_y) == pytest.approx((5 * scale, -3 * scale), abs=scale)
+    assert (on_ground.entity, on_ground.map_x) == (None, 20 * scale)
+
+
+@pytest.mark.slow
+def test_a_model_that_is_none_is_said_and_nothing_recorded(desk, bundle):
+    desk.window("A Game", 100, 80, WIDTH, HEIGHT)
+    text = desk.folder / "notes.onnx"
+    text.write_text("a note")
+    other = write_no_detector(desk.folder / "other.onnx")
+    torn = desk.folder / "torn"
+    torn.mkdir()
+    (torn / "bundle.json").write_bytes((bundle / "bundle.json").read_bytes()[:50])
+    told = []
+    for model in (desk.folder / "nowhere", text, other, torn):
+        choices = [*record_words(desk.folder / "new"), "--model", str(model)]
+        done = CliRunner().invoke(app, choices, obj=Resources.of(Paths.below(desk.folder)))
+        assert done.exit_code == 1, done.output
+        assert "What to do" in done.output
+        told.append(done.output)
+    assert "no model at" in " ".join(told[0].split())
+    assert not (desk.folder / "new").exists()
+
+
+def record_words(folder: Path) -> list[str]:
+    return ["record", "--window", "A Game", "--game", "killed", "--out", str(folder)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -11,16 +12,21 @@ import numpy as np
 import pytest
 import torch
 from detector_runtime.policies.networks import PolicyNetworks
+from PIL import Image
 
 from pipeline.manifests import sha256_of
 from pipeline.play.corrections import correcting
-from pipeline.play.corrections.collecting import correct_moments, watch_policies
-from pipeline.play.corrections.correcting import (
+from pipeline.play.corrections.collecting import (
     CorrectedPlay,
-    CorrectedPolicies,
-    correct_policies,
+    MomentsToAsk,
+    WatchedGames,
+    correct_moments,
+    moments_to_ask,
+    spread,
+    watch_policies,
 )
-from pipeline.play.corrections.correctors import Objection
+from pipeline.play.corrections.correcting import CorrectedPolicies, correct_policies
+from pipeline.play.corrections.correctors import AnswerCounts, Objection
 from pipeline.play.corrections.fine_tuning import (
     CorrectionLesson,
     FineTuneSettings,
@@ -33,18 +39,22 @@ from pipeline.play.corrections.lines import (
     State,
     load_corrections,
 )
+from pipeline.play.corrections.sorting import alike_of
 from pipeline.play.policies import judging
 from pipeline.play.policies.checkpoints import PolicyCheckpointError, read_checkpoint
 from pipeline.play.policies.cloning import ClonedPolicies, CloneError
 from pipeline.play.policies.examples import Examples
-from pipeline.play.policies.judging import Mean, play_policies
+from pipeline.play.policies.judging import Mean, PlayedGames, PolicyTable, both_sides, play_policies
 from pipeline.play.policies.networks import EntityTransformer, build_network
 from pipeline.play.policies.settings import CloneSettings, RoleSettings
 from pipeline.play.policies.training import network_of
+from pipeline.play.simulator.observation import observe
 from pipeline.play.simulator.scripted import Goal
+from pipeline.play.simulator.view import camera_of, render
 
 QUICK = FineTuneSettings(steps=20, batch=16, learning_rate=5e-3)
 PLAY = CorrectedPlay("scripted_l1", 2, 0)
+NOT_PLAYED = PlayedGames(*(np.zeros(0) for _ in range(5)))
 
 
 @pytest.fixture(autouse=True)
@@ -60,16 +70,38 @@ class Whims:
         self.confidence = confidence
         self.asked: list[tuple[State, GoalName]] = []
 
-    def correct(self, state: State, action: GoalName) -> Objection | None:
+    def correct(
+        self, state: State, action: GoalName, frame: bytes | None = None
+    ) -> Objection | None:
         self.asked.append((state, action))
         early = state.tick < 160
         return Objection("CAUTIOUS", "A whim.", self.confidence) if early else None
 
 
+class Model(Whims):
+    """Says what has come of its questions."""
+
+    @property
+    def counts(self) -> AnswerCounts:
+        return AnswerCounts(
+            model="a model",
+            requests=len(self.asked),
+            remembered=0,
+            objections=0,
+            agreements=0,
+            unusable={},
+            unasked=0,
+            question_tokens=0,
+            answer_tokens=0,
+        )
+
+
 class Silence:
     """Never objects."""
 
-    def correct(self, state: State, action: GoalName) -> Objection | None:
+    def correct(
+        self, state: State, action: GoalName, frame: bytes | None = None
+    ) -> Objection | None:
         return None
 
 
@@ -165,9 +197,53 @@ def test_what_is_watched_is_as_old_as_the_policies_see(cloned: Path) -> None:
     assert set(games.moments.status[:, 0].tolist()) == {0, *range(17, 297, 20)}
 
 
+def test_few_moments_are_spread_over_kinds_of_situations(moments: Examples) -> None:
+    alike = alike_of(moments)
+    kinds = set(alike)
+    rows = spread(moments, len(kinds), 5)
+    assert {alike[row] for row in rows} == kinds
+    assert (np.diff(rows) > 0).all()
+    # More are the same ones and others, so that answers of before are of use.
+    more = spread(moments, len(kinds) + 20, 5)
+    assert len(more) == len(kinds) + 20
+    assert set(rows) < set(more)
+    rare = [kind for kind in kinds if alike.count(kind) == 1]
+    assert rare
+    np.testing.assert_array_equal(rows, spread(moments, len(kinds), 5))
+    assert set(rows) != set(spread(moments, len(kinds), 6))
+    for most in (None, len(moments), len(moments) + 1):
+        np.testing.assert_array_equal(spread(moments, most, 5), np.arange(len(moments)))
+
+
+@pytest.mark.slow
+def test_frames_are_what_the_player_saw_in_the_moments(cloned: Path) -> None:
+    networks = PolicyNetworks.load(cloned)
+    networks.delay = 3
+    play = CorrectedPlay("scripted_l1", 2, 6, most_asked=2, frames=True)
+    asked = moments_to_ask(networks, play)
+    assert len(asked) == 2
+    (seeds, _others) = play.seeds()
+    rows = spread(asked.watched.moments, 2, 6)
+    for row, (state, _action, frame) in zip(rows, asked.questions(), strict=True):
+        table = PolicyTable.start(networks, "scripted_l1", *both_sides(seeds))
+        for _tick in range(state.tick):
+            table.step()
+        game = int(asked.watched.games[row])
+        player = int(table.sides[game])
+        np.testing.assert_array_equal(
+            observe(table.games, player).entities[game], asked.watched.moments.entities[row]
+        )
+        seen = render(table.games, game, camera_of(table.games, game, player), player)
+        assert frame is not None
+        with Image.open(io.BytesIO(frame)) as image:
+            assert np.abs(np.asarray(image, int) - seen.image).mean() < 6
+
+
 def test_every_moment_is_asked_about_once(moments: Examples) -> None:
     corrector = Whims()
-    corrections = [*correct_moments(moments, corrector)]
+    watched = WatchedGames(NOT_PLAYED, moments, np.zeros(len(moments), np.int_))
+    asked = MomentsToAsk(watched, moments, [None] * len(moments))
+    corrections = [*correct_moments(asked, corrector)]
     assert len(corrector.asked) == len(moments)
     assert [Goal[action] for _state, action in corrector.asked] == moments.goals.tolist()
     assert len(corrections) == (moments.status[:, 0] < 160).sum()
@@ -182,8 +258,11 @@ def test_a_folder_of_policies_is_corrected_into_another(
     monkeypatch.setattr(correcting, "_check_return", lambda _done: None)
     before = digests(cloned)
     out, lines = tmp_path / "new" / "corrected", tmp_path / "lines.jsonl"
-    done = correct_policies(cloned, out, Whims(), PLAY, QUICK, lines)
+    model, play = Model(), replace(PLAY, most_asked=9)
+    done = correct_policies(cloned, out, model, play, QUICK, lines)
     assert digests(cloned) == before
+    assert len(model.asked) == 9
+    assert done.answers == model.counts
     assert done.lines.lines == len(load_corrections([lines])) > 0
     assert done.games == 2
     assert sum(one.lines for one in done.mistakes) == done.lines.learned

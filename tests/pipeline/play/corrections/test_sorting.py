@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.play.corrections.correctors import Corrector, RuleCorrector
 from pipeline.play.corrections.lines import Correction, KnownEntity, State, moments_of, states_of
-from pipeline.play.corrections.situations import AT_ONCE, NEVER_NEAR, situations_of
+from pipeline.play.corrections.situations import AT_ONCE, NEVER_NEAR, Situations, situations_of
 from pipeline.play.corrections.sorting import Conflict, sort_corrections
 from pipeline.play.policies.examples import Examples
 from pipeline.play.simulator.scripted import Goal
@@ -57,6 +57,64 @@ def test_who_is_safe_or_well_is_not_hurt(own: dict[str, Any], enemy: dict[str, A
         update=enemy
     )  # fmt: skip
     assert situations_of(moments_of([state(hurt, threat)], ["FIGHT"])).hurt[0] == 0
+
+
+def measured(*entities: KnownEntity, home: bool = True) -> Situations:
+    there = state(*entities) if home else State(tick=0, stock=0, score=0, entities=entities)
+    return situations_of(moments_of([there], ["FIGHT"]))
+
+
+def test_who_is_hurt_is_so_from_where_home_ends_to_where_danger_does() -> None:
+    own, enemy = HURT.entities[1:]
+    at_the_edges = own.model_copy(update={"x": 120}), enemy.model_copy(update={"x": 350})
+    assert measured(*at_the_edges).hurt[0] == 1
+    assert measured(at_the_edges[0], enemy.model_copy(update={"x": 351})).hurt[0] == 0
+    # Nobody flees to where there is no keep, and ships do not flee.
+    assert measured(own, enemy, home=False).hurt[0] == 0
+    assert measured(own.model_copy(update={"kind": "WARSHIP"}), enemy).hurt[0] == 0
+    two = measured(own, own.model_copy(update={"id": 3}), enemy)
+    assert two.hurt[0] == 2
+    assert two.keys() == measured(own, enemy).keys()
+
+
+def test_slots_of_which_nothing_is_known_are_nobody() -> None:
+    far = entity(0, "KEEP", "self", 900, 500)
+    there = State(tick=0, stock=0, score=0, entities=(far, entity(5, "RIDER", "enemy", 90, 90)))
+    assert situations_of(moments_of([there], ["FIGHT"])).hurt[0] == 0
+
+
+def test_ways_are_measured_as_scripted_players_do() -> None:
+    own = entity(1, "SWORDSMAN", "self", 300, 70).model_copy(update={"y": 101})
+    assert measured(own).from_home[0] == 350
+
+
+def test_a_keep_counts_for_some_soldiers_and_a_worker_for_none() -> None:
+    keep, worker = entity(2, "KEEP", "enemy", 900, 500), entity(3, "WORKER", "enemy", 900, 30)
+    assert measured(keep, worker).enemies[0] == 80
+
+
+@pytest.mark.parametrize(("x", "away"), [(240, False), (241, True)])
+def test_who_is_at_home_is_not_outnumbered(x: int, away: bool) -> None:
+    own, enemy = WEAK.entities[1:]
+    assert measured(own.model_copy(update={"x": x}), enemy).outnumbered[0] == away
+
+
+def test_seven_tenths_are_enough() -> None:
+    own, enemy = WEAK.entities[1:]
+    assert not measured(own, enemy.model_copy(update={"hit_points": 100})).outnumbered[0]
+    assert not measured(own, enemy, home=False).outnumbered[0]
+
+
+def test_moments_are_told_apart_by_enemies_soldiers_and_the_way_home() -> None:
+    own = entity(1, "SWORDSMAN", "self", 400, 70)
+    enemy = entity(2, "SWORDSMAN", "enemy", 900, 1)
+    assert measured(own).keys() != measured(own, enemy).keys()
+    worker = entity(3, "WORKER", "self", 400, 30)
+    assert measured(worker, home=False).keys() != measured(worker, own, home=False).keys()
+    ways = [measured(own.model_copy(update={"x": x})).keys() for x in (119, 120, 240, 241, 700)]
+    assert ways[1] == ways[2]
+    assert ways[3] == ways[4]
+    assert len({str(way) for way in ways}) == 3
 
 
 def test_many_moments_come_to_the_same_as_each(moments: Examples) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.play.desktop.hot_keys import Command, HotKey, Phase, command_of
+from pipeline.play.desktop.hot_keys import Command, HotKey, HotKeys, Phase, command_of
 
 NEXT = {
     Command.START: Phase.RECORDING,
@@ -28,6 +28,11 @@ def test_every_session_is_saved_discarded_or_still_there(keys):
         phase = NEXT[command]
     assert begun == saved + discarded + (phase is not Phase.IDLE)
     assert discarded <= keys.count(HotKey.DISCARD)
+
+
+def test_every_use_has_its_key():
+    assert list(HotKeys().names) == ["f5", "f6", "f7"]
+    assert set(HotKeys("f9", "home", "end").names.values()) == set(HotKey)
 
 
 def test_without_a_session_there_is_nothing_to_save_or_discard():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.play.desktop.hot_keys import HotKeys
 from pipeline.play.desktop.inputs import (
-    HOT_KEYS,
     MOVES_A_SECOND,
     Area,
     InputRecord,
@@ -17,7 +17,8 @@ from pipeline.play.recordings.events import KeyEvent, MouseEvent
 
 AREA = Area(100, 50, 320, 180)
 BEGAN = 10**9
-KEYS = ("a", "b", "shift", "f5", "f6", "f7")
+HOT_KEYS = HotKeys(save="f9").names
+KEYS = ("a", "b", "shift", "f5", "f6", "f7", "f9")
 times = st.integers(0, 10**9)
 key_inputs = st.builds(
     KeyInput, times, st.sampled_from(KEYS), pressed=st.booleans(), focused=st.booleans()
@@ -37,7 +38,7 @@ stories = st.lists(key_inputs | pointer_inputs | st.just("focus goes"), max_size
 
 def recorded(story, keys=None) -> list:
     """Events of inputs, each of which comes some time after the one before."""
-    record, now, events = InputRecord(BEGAN, keys), BEGAN, []
+    record, now, events = InputRecord(BEGAN, keys, HOT_KEYS), BEGAN, []
     for given_ in story:
         if given_ == "focus goes":
             # It is noticed later than inputs that are dealt with only then.
@@ -61,7 +62,7 @@ def test_events_of_any_inputs(story, keys):
     held = set()
     for _time, event in events:
         if isinstance(event, KeyEvent):
-            assert event.key not in HOT_KEYS
+            assert event.key not in ("f5", "f7", "f9")
             assert keys is None or event.key in keys
             name = event.key
         else:
@@ -84,7 +85,7 @@ def test_nothing_is_recorded_without_the_focus(story):
 
 @given(stories)
 def test_before_the_session_nothing_is_recorded(story):
-    record = InputRecord(10**12, None)
+    record = InputRecord(10**12, None, HOT_KEYS)
     for given_ in story:
         if isinstance(given_, KeyInput):
             assert list(record.key(given_)) == []
@@ -93,7 +94,7 @@ def test_before_the_session_nothing_is_recorded(story):
 
 
 def test_moves_are_thinned_and_none_is_forgotten_before_a_click():
-    record, events = InputRecord(0, None), []
+    record, events = InputRecord(0, None, HOT_KEYS), []
     for step in range(1000):
         move = PointerInput(step * 10**6, "move", 100 + step % 320, 60, focused=True)
         events += record.pointer(move, AREA, None)
@@ -109,7 +110,7 @@ def test_moves_are_thinned_and_none_is_forgotten_before_a_click():
 
 
 def test_a_move_waits_until_it_is_due_and_not_longer():
-    record = InputRecord(0, None)
+    record = InputRecord(0, None, HOT_KEYS)
     first = list(record.pointer(PointerInput(0, "move", 110, 60, focused=True), AREA, None))
     second = list(record.pointer(PointerInput(10**6, "move", 111, 60, focused=True), AREA, None))
     assert len(first) == 1
@@ -121,7 +122,7 @@ def test_a_move_waits_until_it_is_due_and_not_longer():
 
 
 def test_a_button_whose_release_was_missed_is_released_before_it_is_pressed_again():
-    record = InputRecord(0, None)
+    record = InputRecord(0, None, HOT_KEYS)
     clicks = [PointerInput(n, "press", 100 + n, 60, "left", focused=True) for n in range(2)]
     events = [event for one in clicks for _time, event in record.pointer(one, AREA, None)]
     assert [(event.kind, event.x) for event in events] == [
@@ -132,7 +133,7 @@ def test_a_button_whose_release_was_missed_is_released_before_it_is_pressed_agai
 
 
 def test_a_key_that_repeats_itself_is_one_press():
-    record = InputRecord(0, None)
+    record = InputRecord(0, None, HOT_KEYS)
     given_ = [KeyInput(n, "a", True, True) for n in range(5)] + [KeyInput(9, "a", False, False)]
     events = [event for one in given_ for _time, event in record.key(one)]
     assert [event.kind for event in events] == ["press", "release"]

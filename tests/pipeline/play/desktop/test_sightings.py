@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from pipeline.play.desktop.sightings import (
     MAP_ROWS,
     MOST_NUMBERS,
-    NOT_KNOWN,
     Aim,
     EntityNumbers,
     look_of,
     scale_of,
 )
+from pipeline.play.recordings.events import NOT_KNOWN
 from pipeline.play.simulator.observation import Column
 
 BOXES = [[10, 10, 110, 90], [40, 30, 60, 50], [200, 100, 220, 140]]

@@ -16,6 +16,7 @@ from pipeline.play.policies.examples import (
     FORESIGHT,
     UNLABELLED,
     ExamplesError,
+    examples_at,
     examples_of,
     executor_examples,
     split_sessions,
@@ -91,6 +92,8 @@ def test_what_is_seen_is_as_old_as_the_delay(delay: int) -> None:
 
 def test_goals_and_targets_are_those_that_were_set_last() -> None:
     session = counted(90)
+    session.actions[[10, 31], 0] = Act.COMMAND
+    session.actions[10, 1] = 0  # From tick 11 on, between two questions, nobody is meant.
     ticks = executor_examples([session], 0, 1000.0, 0)
     now = ticks.actions[:, 2]
     np.testing.assert_array_equal(ticks.goals, session.goals[now - now % 20])
@@ -116,6 +119,13 @@ def test_whom_a_player_is_after_is_known_by_hindsight(clicks: Sequence[tuple[int
         assert found[tick] == expected
 
 
+def test_a_click_is_foreseen_for_five_seconds() -> None:
+    actions = np.zeros((300, 5), np.int32)
+    actions[150, :2] = Act.COMMAND, 3
+    found = targets_by_hindsight(actions)
+    assert found[50:52].tolist() == [UNLABELLED, 3]
+
+
 @few
 @given(st.integers(2, 30), st.floats(0.01, 0.99))
 def test_sessions_are_learned_from_or_measured_on(count: int, held_out: float) -> None:
@@ -129,6 +139,61 @@ def test_sessions_are_learned_from_or_measured_on(count: int, held_out: float) -
     assert measured
     again = split_sessions(sessions[::-1], held_out)
     assert [one.name for one in again[1]] == [one.name for one in measured]
+
+
+@pytest.mark.parametrize(
+    ("count", "held_out", "measured"), [(20, 0.15, 3), (20, 0.16, 4), (5, 0.01, 1), (5, 0.99, 4)]
+)
+def test_so_many_sessions_are_measured_on(count: int, held_out: float, measured: int) -> None:
+    sessions = [replace(counted(1), name=f"session {number}") for number in range(count)]
+    learned, apart = split_sessions(sessions, held_out)
+    assert (len(learned), len(apart)) == (count - measured, measured)
+
+
+def test_waits_of_all_sessions_are_drawn_by_a_seed() -> None:
+    waiting = replace(counted(30), name="waiting")
+    waiting.actions[0, 0] = Act.NOTHING
+    sessions = [counted(40), waiting]
+    everything = executor_examples(sessions, 0, 1000.0, 0)
+    assert sorted(everything.actions[:, 2].tolist()) == sorted([*range(40), *range(30)])
+    assert everything.idle_share == 1.0
+    drawn = [executor_examples(sessions, 0, 9.0, seed).actions[:, 2] for seed in (0, 0, 1)]
+    assert [len(ticks) for ticks in drawn] == [10, 10, 10]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+    # Of very many acts one wait is there, so that a policy learns that there are such.
+    assert len(executor_examples(sessions, 0, 1e-9, 0)) == 2
+
+
+def test_what_nobody_can_know_of_is_not_learned_from() -> None:
+    session = counted(80)
+    session.actions[[8, 24, 40, 56], 0] = Act.COMMAND, Act.SELECT, Act.COMMAND, Act.KEY
+    session.actions[[8, 24, 40, 56], 1] = 0, 2, 2, NOTHING
+    acting = executor_examples([session], 0, 1e-9, 0).actions
+    assert acting[acting[:, 0] != Act.NOTHING, 2].tolist() == [0, 8, 56]
+    every = np.arange(80)
+    watched = examples_at("executor", session, every, 0).actions[:, 2].tolist()
+    assert watched == [tick for tick in range(80) if tick not in (24, 40)]
+    # From then on the player is after entity 2, of which it does not know.
+    known_targets = [0, 4, 8]
+    assert tactician_examples([session], 0).actions[:, 2].tolist() == known_targets
+    assert examples_at("tactician", session, every, 0).actions[:, 2].tolist() == known_targets
+    session.actions[:, 1] = NOTHING
+    assert (tactician_examples([session], 0).targets == NOTHING).all()
+    assert len(tactician_examples([session], 0)) == 20
+
+
+def test_each_policy_watches_at_its_own_rate() -> None:
+    session = counted(90)
+    session.goals[40:60] = UNSTATED
+    every = np.arange(90)
+    seconds = examples_at("strategist", session, every, 0)
+    assert seconds.status[:, 0].tolist() == [0, 20, 60, 80]
+    assert strategist_examples([session], 0).status[:, 0].tolist() == [0, 20, 60, 80]
+    session.actions[0, :2] = Act.COMMAND, 0
+    fifths = examples_at("tactician", session, every[3:30], 0)
+    assert fifths.status[:, 0].tolist() == [4, 8, 12, 16, 20, 24, 28]
+    assert len(examples_at("executor", session, every[3:30], 0)) == 27
 
 
 def test_what_cannot_be_learned_from_is_said() -> None:

@@ -20,6 +20,7 @@ from pipeline.play.policies.judging import (
     PlayedGames,
     PolicyTable,
     evaluate,
+    lead_of,
     play_policies,
     play_scripted,
 )
@@ -104,12 +105,12 @@ def test_who_does_nothing_is_beaten_by_who_knows() -> None:
     judged = evaluate(
         Stubborn(Act.NOTHING),
         "random",
-        5,
+        9,
         beside=("scripted_l5", "random"),
         seed=11,
         report=told.append,
     )
-    assert judged.games == 6
+    assert judged.games == 10
     assert [one.player for one in judged.players] == [POLICIES, "scripted_l5", "random"]
     nobody, knowing, _random = judged.players
     assert nobody.loot.mean == 0
@@ -156,6 +157,34 @@ def test_a_share_is_told_of_a_return_that_is_above_zero_with_certainty(
     own = judged.players[0]
     assert (own.wins, own.draws) == (6, 2)
     assert own.win_rate == wilson(6, 10)
+
+
+def test_a_lead_is_that_of_the_first_in_the_same_games() -> None:
+    def played(*returns: float) -> PlayedGames:
+        one = np.array(returns, np.float64)
+        return PlayedGames(np.zeros(len(one), int), one, one, one, one)
+
+    lead = lead_of(played(*range(2, 12)), played(*range(10)))
+    assert lead.interval is not None
+    assert (lead.mean, lead.interval.low, lead.interval.high) == (2, 2, 2)
+
+
+def test_of_few_games_no_interval_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def played(count: int) -> PlayedGames:
+        one = np.arange(float(count)) + 1
+        return PlayedGames(np.ones(count, int), one, one, one, one)
+
+    for count, is_told in ((8, False), (10, True)):
+        monkeypatch.setattr(judging, "play_policies", lambda *_, count=count: played(count))
+        monkeypatch.setattr(judging, "play_scripted", lambda *_, count=count: played(count))
+        judged = evaluate(Stubborn(Act.NOTHING), "random", count, beside=("random",))
+        means = [judged.players[0].returns, *judged.return_shares.values()]
+        means += judged.return_leads.values()
+        assert len(means) == 3
+        for mean in means:
+            assert (mean.interval is not None) == is_told
+            assert ("too few games for an interval" in mean.told()) != is_told
+    assert judged.return_leads["random"].told("+") == "+0.00 (+0.00 to +0.00)"
 
 
 def test_what_cannot_be_played_is_said_first() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from detector_runtime.errors import ConfigurationError, ModelLoadError, ModelOutputError
 from detector_runtime.policies.features import features_of, rows_of, with_goal, with_target
-from detector_runtime.policies.networks import ActLogits, PolicyNetworks
+from detector_runtime.policies.networks import FEATURES_VERSION, ActLogits, PolicyNetworks
 from detector_runtime.policies.player import PolicyPlayer, actions_of
 
 from pipeline.play.demonstrations import Demonstration
@@ -20,7 +20,9 @@ from pipeline.play.policies.losses import loss_of
 from pipeline.play.policies.networks import NetworkInput, build_network
 from pipeline.play.policies.onnx_files import PolicyExportError, export_policy, onnx_file
 from pipeline.play.policies.settings import CloneSettings
+from pipeline.play.recordings.events import rules_digest
 from pipeline.play.simulator.rules import Act
+from pipeline.release.lineage.audit import embedded_lineage
 
 ROLES = ("strategist", "tactician", "executor")
 
@@ -101,6 +103,26 @@ def test_every_weight_learns(role: str, moments: Examples, tiny: CloneSettings) 
     assert still == []
 
 
+@pytest.mark.slow
+def test_all_that_a_loss_takes_is_where_the_network_is(
+    moments: Examples, tiny: CloneSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With tensors that claim to be on a GPU; torch raises where two places are mixed."""
+    from torch._subclasses.fake_tensor import FakeTensorMode  # Takes seconds.
+
+    for name in ("__float__", "item"):
+        monkeypatch.setattr(torch.Tensor, name, lambda _self: 0.0)
+    known = rows_of(moments.features(), moments.targets) >= 0
+    told = moments.rows(np.flatnonzero(known))
+    for role in ROLES:
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            with torch.device("cuda"):
+                network = build_network(role, tiny)
+            loss, measures = loss_of(role, network, told, np.zeros(len(told), bool), 0.1)
+        assert loss.device.type == "cuda"
+        assert measures
+
+
 def test_a_network_that_knows_is_right(moments: Examples) -> None:
     """Measures of an executor whose answers are what was done."""
     acting = moments.rows(np.flatnonzero(moments.actions[:, 0] != Act.NOTHING))
@@ -171,6 +193,49 @@ def test_files_that_are_no_policies_are_refused(folder: Path, tiny: CloneSetting
     tactician.write_bytes(model.SerializeToString())
     with pytest.raises(ModelLoadError, match="version 0 of the features"):
         PolicyNetworks.load(folder)
+
+
+def test_files_say_where_they_come_from_and_are_the_same_bytes_again(
+    tmp_path: Path, tiny: CloneSettings
+) -> None:
+    network = build_network("tactician", tiny)
+    file = export_policy(network, 2, tmp_path / "a", "5" * 64)
+    model = onnx.load(str(file))
+    assert {one.key: one.value for one in model.metadata_props} == {
+        "policy": "tactician",
+        "features": str(FEATURES_VERSION),
+        "delay": "2",
+        "outpost_game": "demo",
+        "outpost_rules": rules_digest(),
+        "outpost_sessions": "5" * 64,
+    }
+    assert embedded_lineage(file) == {
+        "game": "demo",
+        "rules": rules_digest(),
+        "sessions": "5" * 64,
+    }
+    again = export_policy(network, 2, tmp_path / "b", "5" * 64)
+    assert again.read_bytes() == file.read_bytes()
+    other = onnx.load(str(export_policy(network, 2, tmp_path / "c")))
+    assert "outpost_sessions" not in {one.key for one in other.metadata_props}
+
+
+def test_policies_say_what_they_play_unless_one_does_not(folder: Path) -> None:
+    networks = PolicyNetworks.load(folder)
+    assert (networks.game, networks.rules) == ("demo", rules_digest())
+    executor = onnx_file(folder, "executor")
+    model = onnx.load(str(executor))
+    told = {one.key: one.value for one in model.metadata_props}
+    onnx.helper.set_model_props(model, {**told, "outpost_rules": "0" * 64})
+    onnx.save(model, str(executor))
+    with pytest.raises(ModelLoadError, match="were made for different games"):
+        PolicyNetworks.load(folder)
+    # One of before this was said; a strategist that was corrected since says it.
+    before = {key: value for key, value in told.items() if "outpost" not in key}
+    onnx.helper.set_model_props(model, before)
+    onnx.save(model, str(executor))
+    networks = PolicyNetworks.load(folder)
+    assert (networks.game, networks.rules) == ("", "")
 
 
 def test_wrong_arrays_and_wild_answers_are_refused(

@@ -211,7 +211,7 @@ def test_what_is_on_the_disk_is_asked_for_once_a_second(tmp_path, monkeypatch):
     with SessionWriter(tmp_path, session_info()) as writer:
         assert len(synced) == 1
         writer.write(0, KeyEvent(actor="person", kind="press", key="STOP"))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         # Nothing more is written: it is put on the disk nevertheless, and once.
         while len(synced) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -11,13 +11,16 @@ from doubles.sessions import session_info, some_events
 
 from pipeline.demo_game.renderer import FRAME_HEIGHT, FRAME_WIDTH
 from pipeline.play.demonstrations import demonstrate
+from pipeline.play.desktop.sightings import Look
 from pipeline.play.recordings.events import (
     ActionEvent,
     EntitiesEvent,
     GoalEvent,
+    KeyEvent,
     OutcomeEvent,
     RecordingError,
     StateEvent,
+    TimedEvent,
     Topic,
 )
 from pipeline.play.recordings.reader import SessionReader, open_session
@@ -213,6 +216,25 @@ def test_of_a_person_no_goal_is_known(tmp_path):
     taught = demonstration_of(open_session(file))
     assert set(taught.goals.tolist()) == {-1}
     assert set(taught.targets.tolist()) == {-1}
+
+
+@pytest.mark.parametrize("game", ["demo", "aoe2"])
+def test_a_session_of_a_desktop_says_what_policies_lack(tmp_path, game):
+    """As `outpost record` writes them, with a model and without."""
+    nothing = dict.fromkeys(("rules", "seed", "map", "players_a_side", "player", "opponent"))
+    look = Look(0, np.array([0]), np.array([1]), np.array([[0.0, 0.0, 9.0, 9.0]]), (0.0, 0.0), 1.0)
+    key = TimedEvent(0, KeyEvent(actor="person", kind="press", key="a"))
+    changes = {**nothing, "game": game, "actor": "person"}
+    seen = _written(tmp_path / "seen", [TimedEvent(0, look.event()), key], **changes)
+    with pytest.raises(RecordingError, match="recorded on a desktop") as told:
+        demonstration_of(open_session(seen))
+    assert ("of the game 'demo' (it is of 'aoe2')" in told.value.problem) == (game == "aoe2")
+    assert "owner, hit points, carries, selected, order, heading;" in told.value.problem
+    assert "tick, stock, score" in told.value.problem
+    assert "clicks and keys" in told.value.problem
+    blind = _written(tmp_path / "blind", [key], **changes)
+    with pytest.raises(RecordingError, match="no model has seen anything"):
+        demonstration_of(open_session(blind))
 
 
 def test_sessions_that_cannot_be_played_again_say_why(tmp_path):
