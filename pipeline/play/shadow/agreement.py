@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from pipeline.files import replacing, write_json
 from pipeline.manifests import Record
@@ -13,6 +13,7 @@ from pipeline.play.demonstrations import Demonstration
 from pipeline.play.policies.checkpoints import BEST, file_of, read_checkpoint
 from pipeline.play.policies.cloning import ClonedPolicies
 from pipeline.play.policies.examples import examples_of
+from pipeline.play.policies.hindsight import with_goals
 from pipeline.play.policies.settings import Role
 from pipeline.play.policies.training import measure, network_of
 
@@ -34,6 +35,18 @@ class WatchedPlay(Record):
     opponent: str = Field(description="Another such name, or the same.")
     minutes: float = Field(description="Of play.")
     seed: int = Field(description="Of the first game; the others follow it.")
+
+
+class WatchedSessions(Record):
+    """Which recorded sessions to watch: `watched.json` in the folder of what comes of it."""
+
+    sessions: tuple[str, ...] = Field(description="Their names, in the order they are watched in.")
+    held_out_sessions: tuple[str, ...] = Field(description="Those that are measured on.")
+    minutes: float = Field(description="Of play, of those that are watched.")
+
+
+class Watched(RootModel[WatchedPlay | WatchedSessions]):
+    """Whom, or what, policies watch."""
 
 
 class Followed(Record):
@@ -65,12 +78,15 @@ def agreement(policies: Path, shown: Sequence[Demonstration]) -> PlayAgreement:
         ExamplesError: nothing is shown.
     """
     settings = ClonedPolicies.read(policies).settings
+    with_all_goals = [with_goals(one) for one in shown]
 
     def measured(role: Role, name: str) -> float:
         network = network_of(read_checkpoint(file_of(policies / role, BEST), role), settings)
         # What is waited for is measured by no share, so that one waiting moment an act is enough.
+        # Which goal is right, only those know that somebody has stated.
+        play = shown if role == "strategist" else with_all_goals
         examples = examples_of(
-            role, shown, delay=settings.delay, others_per_act=1.0, seed=settings.seed
+            role, play, delay=settings.delay, others_per_act=1.0, seed=settings.seed
         )
         return measure(role, network, examples)[name]
 

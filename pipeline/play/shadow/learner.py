@@ -6,8 +6,6 @@ weights in use, and `shadow.json`. What is learned of given ticks is the same ev
 
 from __future__ import annotations
 
-import copy
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,26 +17,24 @@ from pydantic import Field
 from pipeline.errors import OutpostError
 from pipeline.files import read_json, replacing, write_json, write_text
 from pipeline.manifests import Record
+from pipeline.play.background.student import Student, digest_of_policies
 from pipeline.play.demonstrations import Demonstration
-from pipeline.play.policies.checkpoints import (
-    BEST,
-    LAST,
-    PolicyCheckpoint,
-    PolicyCheckpointError,
-    epoch_file,
-    file_of,
-    prune,
-    read_checkpoint,
+from pipeline.play.policies.checkpoints import BEST, file_of, read_checkpoint
+from pipeline.play.policies.cloning import (
+    CLONE_FILE,
+    CURVES_FILE,
+    ROLES,
+    ClonedPolicies,
+    unwritable,
 )
-from pipeline.play.policies.cloning import CLONE_FILE, ROLES, ClonedPolicies
-from pipeline.play.policies.examples import Examples
+from pipeline.play.policies.examples import Examples, latest
+from pipeline.play.policies.hindsight import with_goals
 from pipeline.play.policies.losses import loss_of
 from pipeline.play.policies.networks import EntityTransformer
-from pipeline.play.policies.onnx_files import export_policy
 from pipeline.play.policies.settings import CloneSettings, Role
-from pipeline.play.policies.training import LONGEST_STEP, measure, network_of, rate_at
+from pipeline.play.policies.training import measure, network_of, rate_at
 from pipeline.play.shadow.curves import shadow_curves
-from pipeline.play.shadow.moments import PlaySoFar, Tick, WatchedPart, examples_in, latest
+from pipeline.play.shadow.moments import PlaySoFar, Tick, WatchedPart, examples_in
 from pipeline.play.shadow.settings import ShadowSettings
 from pipeline.play.simulator.rules import TICKS_A_SECOND
 
@@ -48,7 +44,7 @@ MEASURED_ON = 500
 
 
 class ShadowFolderError(OutpostError):
-    """A folder of policies that cannot be gone on with, or written to."""
+    """A folder of policies that cannot be gone on with."""
 
 
 class ShadowUpdate(Record):
@@ -92,8 +88,9 @@ class Learner:
 
         Raises:
             PolicyCheckpointError: a checkpoint is damaged.
-            CloneError: the policies do not say how they were made.
-            ShadowFolderError: there is no old play, or the folder cannot be written to.
+            CloneError: the policies do not say how they were made, or the folder cannot be written
+                to.
+            ShadowFolderError: there is no old play.
         """
         cloned = ClonedPolicies.read(policies)
         if len(old) < 2:
@@ -101,29 +98,28 @@ class Learner:
                 f"{len(old)} sessions of old play are too few to forget nothing of it.",
                 "Give at least two of those that the policies were cloned from.",
             )
-        held_out = -(-len(old) // 4)
-        halves = (old[held_out:], old[:held_out])
-        facts = {"shadow": settings.model_dump(mode="json"), "policies": _digest(policies)}
-        students = [
-            RoleLearner(
-                role,
-                network_of(read_checkpoint(file_of(policies / role, BEST), role), cloned.settings),
-                (settings, cloned.settings, facts),
-                [
-                    _spread(_replayed(role, part, settings, cloned.settings), count)
-                    for part, count in zip(
-                        halves, (settings.observations, MEASURED_ON), strict=True
-                    )
-                ],
-                folder,
-            )
-            for role in ROLES
-        ]
+        held_out, shown = -(-len(old) // 4), [with_goals(one) for one in old]
+        halves = (shown[held_out:], shown[:held_out])
+        facts = {
+            "shadow": settings.model_dump(mode="json"),
+            "policies": digest_of_policies(policies),
+        }
+        counts = (settings.observations, MEASURED_ON)
         try:
+            students = []
+            for role in ROLES:
+                saved = read_checkpoint(file_of(policies / role, BEST), role)
+                network = network_of(saved, cloned.settings)
+                kept = [
+                    _spread(_replayed(role, part, settings, cloned.settings), count)
+                    for part, count in zip(halves, counts, strict=True)
+                ]
+                learned = (settings, cloned.settings, facts)
+                students.append(RoleLearner(role, network, learned, kept, folder))
             with replacing(folder / CLONE_FILE) as fresh:
                 write_json(fresh, cloned.model_dump(mode="json"))
         except OSError as error:
-            raise _unwritable(folder, error) from error
+            raise unwritable(folder, error) from error
         minutes = max((one.history[-1].minutes for one in students if one.history), default=0.0)
         return cls(students, settings, round(minutes * 60 * TICKS_A_SECOND), folder)
 
@@ -132,7 +128,8 @@ class Learner:
 
         Raises:
             WatchingError: it is of another game.
-            ShadowFolderError: the folder cannot be written to.
+            PolicyTrainingError: weights have become no numbers.
+            CloneError: the folder cannot be written to.
         """
         self._play.add(tick)
         self._ticks += 1
@@ -146,7 +143,7 @@ class Learner:
             if updates:
                 self._write_curves()
         except OSError as error:
-            raise _unwritable(self._folder, error) from error
+            raise unwritable(self._folder, error) from error
         return updates
 
     def _write_curves(self) -> None:
@@ -156,7 +153,7 @@ class Learner:
                 fresh, {role: [u.model_dump() for u in those] for role, those in histories.items()}
             )
         rows = [u.model_dump() for those in histories.values() for u in those]
-        with replacing(self._folder / "curves.svg") as fresh:
+        with replacing(self._folder / CURVES_FILE) as fresh:
             write_text(fresh, shadow_curves(rows))
 
 
@@ -176,23 +173,12 @@ class RoleLearner:
         folder: Path,
     ) -> None:
         self.role = role
-        self.history: list[ShadowUpdate] = []
-        self._settings, self._cloned, self._trained = facts
+        self._settings, self._cloned, trained = facts
         self._old, self._old_held_out = old
-        self._folder = folder
         self._learned: list[Examples] = []
         self._held_out: list[Examples] = []
-        self._in_use = network
-        self._copy = copy.deepcopy(network)
-        self._optimizer = torch.optim.AdamW(
-            self._copy.parameters(),
-            self._settings.learning_rate,
-            weight_decay=self._cloned.weight_decay,
-        )
-        self._resume()
-        if not file_of(folder / role, BEST).is_file():
-            self._checkpoint(network, {}).write(file_of(folder / role, BEST))
-        export_policy(self._in_use, self._cloned.delay, folder)
+        self._student = Student(role, network, self._cloned, trained, folder)
+        self.history = [ShadowUpdate.model_validate(entry) for entry in self._student.history]
 
     def train(self, parts: Sequence[WatchedPart], minutes: float) -> ShadowUpdate | None:
         """Learn from what is new, what is left of what came before, and old play."""
@@ -201,10 +187,10 @@ class RoleLearner:
         observations = sum(map(len, self._learned))
         if observations < self._settings.smallest:
             return None
-        number = len(self.history) + 1
+        number = self._student.trainings + 1
         loss, rate = self._step_through(self._learned[0], number)
-        watched, old = self._measured(self._copy)
-        is_better = _score(watched, old) <= _score(*self._measured(self._in_use))
+        watched, old = self._measured(self._student.copy)
+        is_better = _score(watched, old) <= _score(*self._measured(self._student.in_use))
         update = ShadowUpdate(
             role=self.role,
             training=number,
@@ -217,9 +203,11 @@ class RoleLearner:
             is_better=is_better,
         )
         self.history.append(update)
+        self._student.tell(update.model_dump())
         if is_better:
-            self._in_use = copy.deepcopy(self._copy)
-        self._keep(number, is_better)
+            self._student.take()
+        self._student.keep_copy(self._settings.keep_every, self._settings.kept)
+        self._student.write_copy()
         return update
 
     def _with(
@@ -239,16 +227,11 @@ class RoleLearner:
         total = max(1, round(settings.minutes * 60 / settings.interval)) * settings.steps
         rng = np.random.default_rng([settings.seed, number])
         losses, rate = [], 0.0
-        self._copy.train()
+        self._student.copy.train()
         for step in range((number - 1) * settings.steps + 1, number * settings.steps + 1):
             rate = settings.learning_rate * rate_at(min(step, total), total, settings.warm_up)
-            for group in self._optimizer.param_groups:
-                group["lr"] = rate
-            self._optimizer.zero_grad()
             loss = self._loss(learned, rng) + settings.replayed * self._loss(self._old, rng)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self._copy.parameters(), LONGEST_STEP)
-            self._optimizer.step()
+            self._student.step(loss, rate)
             losses.append(float(loss.detach()))
         return round(float(np.mean(losses)), 6), rate
 
@@ -256,61 +239,12 @@ class RoleLearner:
         chosen = np.sort(rng.integers(0, len(examples), self._settings.batch))
         dropped = rng.random(len(chosen)) < self._cloned.dropped
         batch, smoothing = examples.rows(chosen), self._cloned.label_smoothing
-        loss, _measures = loss_of(self.role, self._copy, batch, dropped, smoothing)
+        loss, _measures = loss_of(self.role, self._student.copy, batch, dropped, smoothing)
         return loss
 
     def _measured(self, network: EntityTransformer) -> tuple[dict[str, float], dict[str, float]]:
         watched = measure(self.role, network, self._held_out[0]) if self._held_out else {}
         return watched, measure(self.role, network, self._old_held_out)
-
-    def _keep(self, number: int, is_better: bool) -> None:
-        """Write what is new; the last one, which is gone on from, at the end."""
-        folder = self._folder / self.role
-        if is_better:
-            export_policy(self._in_use, self._cloned.delay, self._folder)
-            self._checkpoint(self._in_use, {}).write(file_of(folder, BEST))
-        if number % self._settings.keep_every == 0:
-            self._checkpoint(self._copy, {}).write(epoch_file(folder, number))
-            prune(folder, self._settings.kept)
-        moments = {
-            f"{index}.{name}": value
-            for index, state in self._optimizer.state_dict()["state"].items()
-            for name, value in state.items()
-        }
-        self._checkpoint(self._copy, moments).write(file_of(folder, LAST))
-
-    def _checkpoint(self, network: EntityTransformer, moments: dict[str, Any]) -> PolicyCheckpoint:
-        history = tuple(update.model_dump() for update in self.history)
-        weights = dict(network.state_dict())
-        return PolicyCheckpoint(self.role, len(history), self._trained, history, weights, moments)
-
-    def _resume(self) -> None:
-        folder = self._folder / self.role
-        if not file_of(folder, LAST).is_file():
-            return
-        saved = read_checkpoint(file_of(folder, LAST), self.role)
-        if saved.trained != self._trained:
-            raise PolicyCheckpointError(
-                f"{folder} holds a {self.role} that has watched otherwise, or was another before.",
-                "Name another folder, or remove this one.",
-            )
-        self._copy = network_of(saved, self._cloned)
-        self._optimizer = torch.optim.AdamW(
-            self._copy.parameters(),
-            self._settings.learning_rate,
-            weight_decay=self._cloned.weight_decay,
-        )
-        state: dict[int, dict[str, Any]] = {}
-        for key, value in saved.moments.items():
-            index, name = key.split(".", 1)
-            state.setdefault(int(index), {})[name] = value
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": state, "param_groups": groups})
-        self.history = [ShadowUpdate.model_validate(entry) for entry in saved.history]
-        if file_of(folder, BEST).is_file():
-            self._in_use = network_of(
-                read_checkpoint(file_of(folder, BEST), self.role), self._cloned
-            )
 
 
 def read_history(folder: Path) -> dict[Role, list[ShadowUpdate]]:
@@ -337,7 +271,7 @@ def _replayed(
     if not some:
         raise ShadowFolderError(
             f"The old play shows nothing that a {role} could keep in mind.",
-            "Give sessions in which somebody plays: goals, right clicks and keys.",
+            "Give sessions in which somebody plays: right clicks and keys.",
         )
     return latest(some, sum(map(len, some)))
 
@@ -352,21 +286,7 @@ def _score(watched: dict[str, float], old: dict[str, float]) -> float:
     return old["loss"] + watched.get("loss", 0.0)
 
 
-def _digest(policies: Path) -> str:
-    whole = hashlib.sha256()
-    for role in ROLES:
-        whole.update(file_of(policies / role, BEST).read_bytes())
-    return whole.hexdigest()
-
-
 def _damaged(file: Path, error: Exception) -> ShadowFolderError:
     return ShadowFolderError(
         f"{file} cannot be read: {error}", "Remove the folder, and let the policies watch again."
-    )
-
-
-def _unwritable(folder: Path, error: OSError) -> ShadowFolderError:
-    return ShadowFolderError(
-        f"The policies cannot be written to {folder}: {error}",
-        "Name a folder that you may write to, with a hundred megabytes left.",
     )

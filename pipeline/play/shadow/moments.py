@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
-from detector_runtime.policies.known import ACTION_SIZE, COLUMNS, Deeds
+from detector_runtime.policies.known import ACTION_SIZE, COLUMNS
 
 from pipeline.errors import OutpostError
 from pipeline.play.demonstrations import Demonstration
 from pipeline.play.policies.examples import FORESIGHT, Examples, examples_at
+from pipeline.play.policies.hindsight import with_goals
 from pipeline.play.policies.settings import CloneSettings, Role
 from pipeline.play.shadow.settings import ShadowSettings
 from pipeline.play.simulator.rules import Act
@@ -21,7 +22,6 @@ PART, PARTS = 100, 10
 """Ticks that are learned from, or held out, together; one part of so many is held out."""
 REMEMBERED = 5000
 """Ticks of a long session that are kept at least, for what was done before."""
-ARRAYS = ("entities", "status", "goals", "targets", "actions")
 
 
 class WatchingError(OutpostError):
@@ -35,7 +35,7 @@ class Tick(NamedTuple):
         session: its name; another name begins another session.
         entities: int16 [slots, 12], as `Demonstration` before the tick; status, int32 [4].
         action: int32 [5], what the player did.
-        goal: `scripted.Goal` or UNSTATED.
+        goal: `scripted.Goal`, or UNSTATED for what the acts tell.
     """
 
     session: str
@@ -43,6 +43,12 @@ class Tick(NamedTuple):
     status: npt.NDArray[np.int32]
     action: npt.NDArray[np.int32]
     goal: int
+
+    def copy(self) -> Tick:
+        """The same tick, changed by nobody else."""
+        return self._replace(
+            entities=self.entities.copy(), status=self.status.copy(), action=self.action.copy()
+        )
 
 
 def ticks_of(shown: Demonstration) -> list[Tick]:
@@ -129,21 +135,9 @@ def examples_in(
     return replace(examples, idle_share=settings.idle_share) if role == "executor" else examples
 
 
-def latest(parts: list[Examples], count: int) -> Examples:
-    """The last so many of examples that come after each other."""
-    arrays = {name: _joined([getattr(part, name) for part in parts]) for name in ARRAYS}
-    deeds = {f.name: _joined([getattr(p.deeds, f.name) for p in parts]) for f in fields(Deeds)}
-    whole = Examples(**arrays, deeds=Deeds(**deeds), idle_share=parts[0].idle_share)
-    return whole.rows(slice(max(0, len(whole) - count), None))
-
-
-def _joined(arrays: list[Any]) -> Any:
-    return np.concatenate(arrays)
-
-
 def _shown(ticks: list[Tick]) -> Demonstration:
     count = len(ticks)
-    return Demonstration(
+    shown = Demonstration(
         ticks[0].session,
         "",
         np.stack([tick.entities for tick in ticks]),
@@ -154,6 +148,7 @@ def _shown(ticks: list[Tick]) -> Demonstration:
         np.zeros((count + 1, 2), np.int32),
         0,
     )
+    return with_goals(shown)
 
 
 def _check(tick: Tick) -> None:

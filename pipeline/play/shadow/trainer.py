@@ -1,28 +1,21 @@
-"""The process that learners run in; its own, because Python runs one thread of each at a time."""
+"""What the process of shadow learning is given, and what it tells."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from pipeline.errors import OutpostError
+from pipeline.play.background.exchange import weights_of
+from pipeline.play.background.messages import ItemLearner, Weights
 from pipeline.play.demonstrations import Demonstration
 from pipeline.play.policies.onnx_files import onnx_file
 from pipeline.play.shadow.moments import Tick
 from pipeline.play.shadow.settings import ShadowSettings
-from pipeline.processes import end_with_parent
 
-POLITENESS = 10
-"""Of the process, where the system knows such a thing: the game comes first."""
-
-Weights = dict[str, npt.NDArray[np.float32]]
+if TYPE_CHECKING:
+    from pipeline.play.shadow.learner import Learner
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +27,11 @@ class TrainerTask:
     settings: ShadowSettings
     folder: Path
 
+    def start(self) -> ItemLearner[Tick]:
+        """As `background.messages.TrainingTask`."""
+        from pipeline.play.shadow.learner import Learner
 
-@dataclass(frozen=True)
-class Ready:
-    """Policies to begin with are in the folder."""
+        return _Told(Learner.start(self.policies, self.old, self.settings, self.folder), self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,57 +48,15 @@ class Learned:
     weights: Weights | None
 
 
-@dataclass(frozen=True)
-class Failed:
-    """Why a trainer has ended."""
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """A learner that says what it has learned."""
 
-    problem: str
-    fix: str
+    learner: Learner
+    task: TrainerTask
 
-
-@dataclass(frozen=True)
-class Finished:
-    """All that was watched has been learned from."""
-
-
-def run_trainer(ticks: Connection, news: Connection) -> None:
-    """Learn by a task from the lists of ticks after it, to an empty one; target of a process."""
-    end_with_parent()
-    if hasattr(os, "nice"):
-        os.nice(POLITENESS)
-    try:
-        _learn(ticks.recv(), ticks, news)
-        news.send(Finished())
-    except OutpostError as error:
-        news.send(Failed(error.problem, error.fix))
-    except (BrokenPipeError, EOFError):  # Nobody plays any more.
-        pass
-
-
-def weights_of(file: Path) -> Weights:
-    """The weights in an ONNX file, by name."""
-    import onnx
-
-    model = onnx.load(str(file))
-    arrays = {one.name: onnx.numpy_helper.to_array(one) for one in model.graph.initializer}
-    return {name: value for name, value in arrays.items() if value.dtype == np.float32}
-
-
-def _learn(task: TrainerTask, ticks: Connection, news: Connection) -> None:
-    import torch
-
-    from pipeline.play.shadow.learner import Learner
-
-    torch.set_num_threads(1)
-    learner = Learner.start(task.policies, task.old, task.settings, task.folder)
-    news.send(Ready())
-    while some := _received(ticks):
-        for update in (update for tick in some for update in learner.watch(tick)):
-            file = onnx_file(task.folder, update.role)
+    def take(self, tick: Tick) -> Iterator[Learned]:
+        for update in self.learner.watch(tick):
+            file = onnx_file(self.task.folder, update.role)
             weights = weights_of(file) if update.is_better else None
-            news.send(Learned(update.role, update.model_dump(), weights))
-
-
-def _received(ticks: Connection) -> list[Tick]:
-    some: list[Tick] = ticks.recv()
-    return some
+            yield Learned(update.role, update.model_dump(), weights)

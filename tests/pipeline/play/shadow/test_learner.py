@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from detector_runtime.policies.networks import PolicyNetworks
 
+from pipeline.play.demonstrations import UNSTATED
 from pipeline.play.policies.checkpoints import PolicyCheckpointError, file_of, read_checkpoint
 from pipeline.play.policies.cloning import ClonedPolicies, CloneError
 from pipeline.play.policies.examples import strategist_examples
@@ -78,13 +81,20 @@ def test_only_weights_that_are_no_worse_on_new_and_old_play_are_taken(
     ):
         losses[:] = given
         before = [file.read_bytes() for file in files]
-        weights = [value.clone() for value in one._in_use.parameters()]
+        weights = [value.clone() for value in one._student.in_use.parameters()]
         update = one.train(parts, 1.0)
         assert update.is_better == is_taken
         for file, content in zip(files, before, strict=True):
             assert (file.read_bytes() != content) == is_taken, file
-        kept = zip(weights, one._in_use.parameters(), strict=True)
+        kept = zip(weights, one._student.in_use.parameters(), strict=True)
         assert all(value.equal(now) for value, now in kept) != is_taken
+
+
+def test_old_play_of_a_person_is_kept_in_mind_too(tmp_path, policies, old, brief):
+    silent = [replace(one, goals=np.full(len(one), UNSTATED, np.int8)) for one in old]
+    learner = Learner.start(policies, silent, brief, tmp_path)
+    strategist = next(one for one in learner._students if one.role == "strategist")
+    assert (strategist._old.goals >= 0).all()
 
 
 def test_damaged_and_foreign_folders_are_refused(tmp_path, policies, old, brief):
@@ -93,19 +103,26 @@ def test_damaged_and_foreign_folders_are_refused(tmp_path, policies, old, brief)
     best = file_of(folder / "executor", "best")
     best.replace(file_of(folder / "executor", "last"))
     other = ShadowSettings(seed=5)
-    with pytest.raises(PolicyCheckpointError, match="has watched otherwise"):
+    with pytest.raises(PolicyCheckpointError, match="has learned otherwise"):
         Learner.start(policies, old, other, folder)
     file_of(folder / "executor", "last").write_bytes(b"torn")
     with pytest.raises(PolicyCheckpointError, match="cannot be read"):
         Learner.start(policies, old, brief, folder)
     with pytest.raises(ShadowFolderError, match="1 sessions of old play are too few"):
         Learner.start(policies, old[:1], brief, tmp_path / "third")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CloneError, match="cannot be written to"):
+        Learner.start(policies, old, brief, tmp_path / "file" / "new")
     copied = tmp_path / "copied"
     shutil.copytree(policies, copied)
     (copied / "clone.json").write_text("{", "utf-8")
     with pytest.raises(CloneError, match="cannot be read"):
         Learner.start(copied, old, brief, tmp_path / "third")
     shutil.copy(policies / "clone.json", copied)
+    best = file_of(copied / "strategist", "best").replace(tmp_path / "away")
+    with pytest.raises(PolicyCheckpointError, match="cannot be read"):
+        Learner.start(copied, old, brief, tmp_path / "third")
+    best.replace(file_of(copied / "strategist", "best"))
     torn = file_of(copied / "tactician", "best")
     torn.write_bytes(torn.read_bytes()[:1000])
     with pytest.raises(PolicyCheckpointError, match="cannot be read"):

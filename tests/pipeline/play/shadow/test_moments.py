@@ -10,12 +10,13 @@ from detector_runtime.policies.known import Deeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.play.demonstrations import Demonstration
-from pipeline.play.policies.examples import FORESIGHT, examples_at
+from pipeline.play.demonstrations import UNSTATED, Demonstration
+from pipeline.play.policies.examples import FORESIGHT, examples_at, latest
 from pipeline.play.policies.settings import PRESETS
 from pipeline.play.shadow import moments
-from pipeline.play.shadow.moments import PlaySoFar, Tick, WatchingError, examples_in, latest
+from pipeline.play.shadow.moments import PlaySoFar, Tick, WatchingError, examples_in
 from pipeline.play.shadow.settings import ShadowSettings
+from pipeline.play.simulator.scripted import Goal
 
 EVERY = ShadowSettings(idle_share=1.0)
 CLONED = PRESETS["brief"]
@@ -91,6 +92,16 @@ def assert_equal(left, right):
         np.testing.assert_array_equal(
             getattr(left.deeds, field.name), getattr(right.deeds, field.name), field.name
         )
+
+
+def test_goals_that_nobody_states_are_told_by_the_acts():
+    play = PlaySoFar()
+    for tick in session("one", 400):
+        play.add(tick._replace(goal=UNSTATED))
+    (part,) = play.take()
+    learned = examples_in("strategist", part, EVERY, CLONED, held_out=False)
+    assert len(learned) > 5
+    assert set(learned.goals.tolist()) == {Goal.LOOT, Goal.EXPLORE}
 
 
 def test_nothing_is_given_before_it_is_known_whom_the_player_was_after():

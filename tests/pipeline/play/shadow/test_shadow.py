@@ -64,6 +64,7 @@ def test_newer_weights_play_as_those_in_the_folder(task, policies, watched):
     assert (now != at_first).any()
 
 
+@pytest.mark.slow
 def test_play_goes_on_when_the_trainer_is_killed(task, watched):
     ticks = ticks_of(watched[0])
     with Shadow.start(task) as shadow:
@@ -77,6 +78,17 @@ def test_play_goes_on_when_the_trainer_is_killed(task, watched):
 
 
 @pytest.mark.slow
+def test_play_goes_on_when_whoever_is_told_of_news_fails(task, watched):
+    def fail(_news):
+        raise BrokenPipeError
+
+    with Shadow.start(task, fail) as shadow:
+        for tick in ticks_of(watched[0])[:1300]:
+            shadow.watch(tick, patient=True)
+    assert "has failed: BrokenPipeError" in str(shadow.trouble)
+
+
+@pytest.mark.slow
 def test_play_goes_on_when_another_game_is_watched(task, watched):
     tick = ticks_of(watched[0])[0]
     with Shadow.start(task) as shadow:
@@ -85,7 +97,7 @@ def test_play_goes_on_when_another_game_is_watched(task, watched):
         )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_play_goes_on_with_a_torn_checkpoint(task, policies, watched):
     torn = file_of(task.folder / "executor", "last")
     torn.parent.mkdir(parents=True)
@@ -99,7 +111,7 @@ def test_play_goes_on_with_a_torn_checkpoint(task, policies, watched):
 
 @pytest.mark.slow
 def test_what_the_trainer_has_no_time_for_is_missed_and_counted(task, watched, monkeypatch):
-    monkeypatch.setattr("pipeline.play.shadow.shadow.BACKLOG", 5)
+    monkeypatch.setattr("pipeline.play.background.trainer.BACKLOG", 5)
     ticks = ticks_of(watched[0])
     with Shadow.start(task) as shadow:
         for tick in ticks[:3000]:
@@ -108,7 +120,7 @@ def test_what_the_trainer_has_no_time_for_is_missed_and_counted(task, watched, m
     assert shadow.trouble is None
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_is_ended_on_purpose_is_no_trouble(task):
     with pytest.raises(KeyError), Shadow.start(task) as shadow:
         raise KeyError
