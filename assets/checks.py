@@ -26,6 +26,13 @@ from pipeline.labels.comparing.leakage import find_leaks
 from pipeline.labels.coverage import coverage_warnings
 from pipeline.labels.formats.label_names import unknown_label_problems
 from pipeline.labels.training_set import TrainingSet
+from pipeline.play.policies.artifacts.policy_evaluation import (
+    PolicyEvaluation,
+    random_problems,
+    share_problems,
+)
+from pipeline.play.policies.artifacts.targets import missed_targets
+from pipeline.play.policies.artifacts.trained_policies import TrainedPolicies
 from pipeline.play.recordings.quality import copies, quality_problems
 from pipeline.play.recordings.recorded_session import RecordedSession
 from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
@@ -62,18 +69,21 @@ def asset_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
         _check(pack, keys.onnx_export, OnnxExport.open, _onnx_contract),
         _check(pack, keys.onnx_export, OnnxExport.open, _parity),
         _check(pack, keys.real_evaluation, Evaluation.open, _not_worse_than_packaged, WARN),
-        *_recording_checks(pack),
+        *_play_checks(pack),
     ]
 
 
-def _recording_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
-    """Those of recorded play; nothing for games that nobody plays."""
+def _play_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
+    """Those of recorded play and of policies; nothing for games that nobody plays."""
     if not is_played(pack):
         return []
-    recordings = GameKeys.of(pack).recordings
+    keys = GameKeys.of(pack)
     return [
-        _check(pack, recordings, RecordedSession.open, _session_quality, WARN),
-        _check(pack, recordings, RecordedSession.open, _recorded_once, WARN),
+        _check(pack, keys.recordings, RecordedSession.open, _session_quality, WARN),
+        _check(pack, keys.recordings, RecordedSession.open, _recorded_once, WARN),
+        _check(pack, keys.policies, TrainedPolicies.open, _held_out_targets, WARN),
+        _check(pack, keys.policy_evaluation, PolicyEvaluation.open, _beats_random),
+        _check(pack, keys.policy_evaluation, PolicyEvaluation.open, _reaches_recorded_return, WARN),
     ]
 
 
@@ -211,3 +221,18 @@ def _recorded_once(case: Case, recorded: RecordedSession) -> Sequence[object]:
         for names in copies(openings)
         if openings[names[0]] == recorded.quality.opening
     ]
+
+
+def _held_out_targets(_case: Case, trained: TrainedPolicies) -> Sequence[object]:
+    """On sessions that they have not learned from, the policies reach what they should."""
+    return missed_targets(trained.cloned)
+
+
+def _beats_random(_case: Case, evaluation: PolicyEvaluation) -> Sequence[object]:
+    """The policies' return is above a random player's in the same games, by the whole interval."""
+    return random_problems(evaluation.verdict)
+
+
+def _reaches_recorded_return(_case: Case, evaluation: PolicyEvaluation) -> Sequence[object]:
+    """The policies reach four fifths of the return of those whom they learned from."""
+    return share_problems(evaluation.verdict)

@@ -21,6 +21,7 @@ from assets.automation.jobs import (
     retrain_job,
     weekly_retrain,
 )
+from assets.automation.policy_sensor import policy_sensors
 from assets.automation.recording_sensor import recording_sensors
 from assets.checks import asset_checks
 from assets.graph.annotation_batches import annotation_batch_assets
@@ -33,6 +34,8 @@ from assets.graph.community.votes import vote_assets
 from assets.graph.cvat_tasks import cvat_task_assets
 from assets.graph.evaluation import evaluation_assets
 from assets.graph.game import game_assets
+from assets.graph.play.policies import policy_assets
+from assets.graph.play.published_policies import published_policy_assets
 from assets.graph.play.recordings import recording_assets
 from assets.graph.prelabels import prelabel_assets
 from assets.graph.release import release_assets
@@ -92,10 +95,12 @@ def build_definitions(
             *dispute_assets(pack),
             *community_model_assets(pack, publishes=publishes),
             *recording_assets(pack),
+            *policy_assets(pack),
+            *published_policy_assets(pack, publishes=publishes),
         ],
         asset_checks=asset_checks(pack),
         jobs=[retrain, *community],
-        sensors=[export_sensor(pack), *_community_sensors(pack), *recording_sensors(pack)],
+        sensors=[export_sensor(pack), *_community_sensors(pack), *_play_sensors(pack)],
         schedules=[
             weekly_retrain(pack, retrain),
             *(hourly_community(pack, job) for job in community),
@@ -107,6 +112,10 @@ def build_definitions(
 
 def _community_sensors(pack: GamePack) -> list[dg.SensorDefinition]:
     return [] if pack.community is None else [contribution_sensor(pack), dispute_sensor(pack)]
+
+
+def _play_sensors(pack: GamePack) -> list[dg.SensorDefinition]:
+    return [*recording_sensors(pack), *policy_sensors(pack)]
 
 
 @dg.definitions

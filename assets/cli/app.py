@@ -20,7 +20,16 @@ from assets.cli.commands.cvat import cvat_app
 from assets.cli.commands.deploy import deploy_app
 from assets.cli.commands.gpu import gpu_app
 from assets.cli.commands.lineage import audit, reproduce
-from assets.cli.commands.play import cloning, correcting, shadowing
+from assets.cli.commands.play import (
+    benchmarking,
+    cloning,
+    correcting,
+    leagues,
+    learning,
+    online,
+    shadowing,
+    watching,
+)
 from assets.cli.commands.play.desktop import record
 from assets.cli.commands.play.playing import play_app
 from assets.cli.commands.releases import release_app
@@ -59,8 +68,13 @@ app.add_typer(community_app, name="community")
 app.add_typer(play_app, name="play")
 play_app.command()(cloning.clone)
 play_app.command()(cloning.evaluate)
+play_app.command()(watching.watch)
+play_app.command()(learning.train)
+play_app.command()(leagues.league)
 play_app.command()(shadowing.shadow)
+play_app.command()(online.online)
 play_app.command()(correcting.correct)
+play_app.add_typer(benchmarking.benchmark_app, name="benchmark")
 community_app.command()(simulate)
 
 
@@ -70,6 +84,9 @@ def demo(
     images: Annotated[int | None, typer.Option(help="Synthetic images to draw.", min=1)] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs to train.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of scenes and training.", min=0)] = None,
+    oversample: Annotated[
+        int | None, typer.Option(help="Times a real screenshot is listed to train on.", min=1)
+    ] = None,
     pack: Annotated[str, typer.Option(help="A changed copy of the built-in game's pack.")] = "demo",
     as_json: Json = False,
 ) -> None:
@@ -90,7 +107,7 @@ def demo(
         shown,
     )
 
-    options = DemoOptions(pack, images, epochs, seed)
+    options = DemoOptions(pack, images, epochs, seed, oversample)
     with explained(), progress_shown(shown):
         result = run_demo(resources, options, lambda expected: plain(str(expected), shown))
     if as_json:

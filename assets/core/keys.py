@@ -69,6 +69,10 @@ class GameKeys:
     published_community_model = _CommunityKey()
 
     recordings = _PlayKey()
+    policies = _PlayKey()
+    policy_evaluation = _PlayKey()
+    policy_package = _PlayKey()
+    published_policies = _PlayKey()
 
     @classmethod
     def of(cls, pack: GamePack) -> "GameKeys":

@@ -14,6 +14,7 @@ LIMITS = {
     "less_than_equal": "must be at most {le:g}",
     "less_than": "must be less than {lt:g}",
     "finite_number": "must be a finite number",
+    "multiple_of": "must be a multiple of {multiple_of:g}",
     "literal_error": "must be {expected}",
 }
 """By pydantic's type of error, which has the limit that was broken."""

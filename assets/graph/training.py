@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version as installed_version
@@ -21,10 +21,18 @@ from pipeline.export.contract import LearnedScale
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack, TwoStageRules
 from pipeline.jobs.bill import Bill, BillError, LeaseCost
-from pipeline.jobs.events import EventError, JobEvent, MessageEvent, ProgressEvent, StageEvent
+from pipeline.jobs.events import (
+    EventError,
+    JobEvent,
+    MessageEvent,
+    OnEvent,
+    ProgressEvent,
+    StageEvent,
+)
 from pipeline.jobs.failures import JobFailedError
 from pipeline.jobs.kept import JobFiles
 from pipeline.jobs.program.constants import OUTPUTS_FOLDER
+from pipeline.jobs.spec import JobSpec
 from pipeline.labels.training_set import TrainingSet, is_real
 from pipeline.progress import Progress
 from pipeline.provenance import code_version_behind, code_version_of
@@ -305,25 +313,13 @@ class TrainingSession:
             )
 
     def _run(self, spec: TrainingSpec, job: Path, gpu: Gpu) -> Path:
-        outputs = TrainingOutputs(job.parent / OUTPUTS_FOLDER)
         log = self.context.log
-        with self._explaining(outputs), gpu.rent(job_spec(spec)) as lease:
-            log.info(f"Training on {lease.host.name} ({lease.host.provider}).")
-            return lease.run(job, _listener(log), log.debug)
-
-    @contextmanager
-    def _explaining(self, outputs: TrainingOutputs) -> Iterator[None]:
-        """Have whatever ends a training early leave a trace in the run of where all of it lies."""
         try:
-            yield
+            return run_on_host(gpu, job_spec(spec), job, _listener(log), log)
         except JobFailedError as error:
-            self.context.log.error(left_behind(outputs))
+            outputs = TrainingOutputs(job.parent / OUTPUTS_FOLDER)
             text = f"{error}\n{left_behind(outputs)}"
             raise dg.Failure(text, metadata=show_failure(outputs)) from error
-        except BaseException:
-            if outputs.folder.is_dir():  # A host was had.
-                self.context.log.error(left_behind(outputs))
-            raise
 
     def _exported(self, trained: TrainedWeights, merged: TrainingSet) -> Path:
         """The ONNX file of the job that has just trained, or of one that only exports.
@@ -343,6 +339,28 @@ class TrainingSession:
         )
         job = write_job(self.job_folder, spec, weights=trained.best)
         return TrainingOutputs(self._run(spec, job, Gpu(paths=self.gpu.paths))).onnx
+
+
+def run_on_host(
+    gpu: Gpu, spec: JobSpec, job: Path, on_event: OnEvent, log: dg.DagsterLogManager
+) -> Path:
+    """Run a training's job where the configuration says; the folder of its outputs.
+
+    Whatever ends it early leaves a trace in the run of where all of it lies.
+
+    Args:
+        job: the job file.
+        on_event: of `job_listener`.
+    """
+    outputs = JobFiles(job.parent / OUTPUTS_FOLDER)
+    try:
+        with gpu.rent(spec) as lease:
+            log.info(f"Training on {lease.host.name} ({lease.host.provider}).")
+            return lease.run(job, on_event, log.debug)
+    except BaseException:
+        if outputs.folder.is_dir():  # A host was had.
+            log.error(left_behind(outputs))
+        raise
 
 
 def job_listener(

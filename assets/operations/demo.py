@@ -48,12 +48,14 @@ class DemoOptions:
 
     Attributes:
         pack: name or folder of the pack of a game that Outpost draws.
+        oversample: times that a real frame is listed to train on.
     """
 
     pack: str | Path = "demo"
     images: int | None = None
     epochs: int | None = None
     seed: int | None = None
+    oversample: int | None = None
 
 
 @dataclass(frozen=True)
@@ -157,8 +159,9 @@ def expectation(pack: GamePack, options: DemoOptions) -> Expectation:
     drawn = options.images or pack.scenes.images
     real = FRAMES * sum(not is_held_out(name, pack.merge) for name in BATCHES)
     train_share = pack.scenes.train_fraction
+    oversampled = options.oversample or pack.merge.oversample_real
     images = TrainingImages(
-        train=round(train_share * (drawn + real * pack.merge.oversample_real)),
+        train=round(train_share * (drawn + real * oversampled)),
         validation=round((1 - train_share) * (drawn + real)),
         width=pack.scenes.width,
         height=pack.scenes.height,
@@ -192,10 +195,11 @@ def _from_annotation_on(
     batches: tuple[str, ...],
     options: DemoOptions,
 ) -> Iterator[Outcome]:
+    merge = _config(f"{keys.game}__cvat_merge", oversample_real=options.oversample)
     training = _config(f"{keys.game}__training", epochs=options.epochs, seed=options.seed)
     for batch in batches:
         yield from materialize(definitions, instance, [keys.cvat_export], partition=batch)
-    yield from materialize(definitions, instance, keys.after_annotation, config=training)
+    yield from materialize(definitions, instance, keys.after_annotation, config=merge | training)
 
 
 def _config(op: str, **asked: int | None) -> dict[str, Any]:

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
-
-from PIL import Image
 
 from pipeline.errors import OutpostError
 from pipeline.files import make_room, replacing
 from pipeline.play.simulator.games import Games
 from pipeline.play.simulator.rules import MAX_TICKS, TICKS_A_SECOND, Result
 from pipeline.play.simulator.scripted import Goal, ScriptedPlayers
-from pipeline.play.simulator.view import camera_of, render
-from pipeline.progress import track
-from pipeline.visualization.tiles import create_tiles, encode_jpeg
+from pipeline.play.simulator.sheets import sheet_of, spread
 from resources.run_log import reporter
-
-COLUMNS, FRAMES = 4, 16
-Item = TypeVar("Item")
 
 
 class PlayedGameError(OutpostError):
@@ -61,7 +53,7 @@ def simulate(player: str, opponent: str, seed: int, sheet: Path) -> PlayedGame:
     players, games = ScriptedPlayers.start([seed], names), Games.start([seed])
     check_sheet(sheet)
     shown = spread([*_moments(games, players)])
-    write_sheet([moment for moment, _goal in shown], sheet)
+    write_sheet(sheet_of([moment for moment, _goal in shown], reporter()), sheet)
     return PlayedGame(
         names,
         seed,
@@ -80,24 +72,14 @@ def check_sheet(sheet: Path) -> None:
         make_room(sheet)
 
 
-def spread(moments: Sequence[Item]) -> list[Item]:
-    """As many of a game's moments as a sheet has frames, from the first to the last."""
-    last = len(moments) - 1
-    return [moments[last * number // (FRAMES - 1)] for number in range(FRAMES)]
-
-
-def write_sheet(moments: Sequence[Games], sheet: Path) -> None:
-    """Draw moments of a game, as its first player saw them.
+def write_sheet(frames: bytes, sheet: Path) -> None:
+    """Write a sheet of frames, whole.
 
     Raises:
-        PlayedGameError: the sheet cannot be written.
+        PlayedGameError: it cannot be written.
     """
-    frames = [
-        Image.fromarray(render(moment, 0, camera_of(moment, 0, 0), 0).image)
-        for moment in track(moments, len(moments), "draw the game", reporter())
-    ]
     with _explained(sheet), replacing(sheet) as fresh:
-        fresh.write_bytes(encode_jpeg(create_tiles(frames, COLUMNS, gap=4)))
+        fresh.write_bytes(frames)
 
 
 def _moments(games: Games, players: ScriptedPlayers) -> Iterator[tuple[Games, Goal]]:

@@ -93,6 +93,7 @@ def test_frames_are_chosen_for_a_budget_with_their_reasons(captured: Any) -> Non
     assert str(page["preview"].value).count("](/logs/images/") >= 3
 
 
+@pytest.mark.slow
 def test_the_same_is_chosen_again_and_nothing_twice(captured: Any) -> None:
     captured.add("onnx_export", write_model)
     first = chosen(captured, "first", "--boxes", "9")

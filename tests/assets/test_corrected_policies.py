@@ -70,6 +70,7 @@ def test_it_says_what_was_learned_and_what_came_of_it(monkeypatch, tmp_path):
     [
         (["nowhere"], "clone.json cannot be read"),
         (["nowhere", "--games", "5000"], "5000 games are too many at once"),
+        (["nowhere", "--written", ".."], "it is a folder"),
     ],
 )
 def test_bad_input_is_explained_and_leaves_nothing(tmp_path, monkeypatch, arguments, says):

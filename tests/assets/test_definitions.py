@@ -11,6 +11,7 @@ from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
 from assets.graph.evaluation import EVALUATION_CODE, NOT_EVALUATION_CODE
 from assets.graph.frame_selection import SELECTION_CODE
+from assets.graph.play.policies import NOT_POLICY_CODE, POLICY_CODE
 from assets.graph.training import EXPORT_CODE
 from pipeline.games.pack import load_pack, pack_names
 from pipeline.provenance import modules_behind
@@ -46,6 +47,7 @@ BLOCKING = {
     ("cvat_merge", "leakage"),
     ("onnx_export", "onnx_contract"),
     ("onnx_export", "parity"),
+    ("policy_evaluation", "beats_random"),
 }
 
 
@@ -67,7 +69,12 @@ COMMUNITY: dict[str, set[str]] = {
 }
 """Of games whose pack says what players contribute."""
 
-PLAY: dict[str, set[str]] = {"recordings": set()}
+PLAY: dict[str, set[str]] = {
+    "recordings": set(),
+    "policies": {"recordings"},
+    "policy_evaluation": {"policies"},
+    "policy_package": {"policies", "policy_evaluation"},
+}
 """Of games that are played here."""
 
 
@@ -119,7 +126,7 @@ def test_only_training_waits_for_the_gpu() -> None:
     pools = {key.path[-1]: graph.get(key).pools for key in graph.materializable_asset_keys}
     assert {name for name, pool in pools.items() if pool} == {
         *("trained_weights", "onnx_export"),
-        *("icon_classifier", "screen_classifier"),
+        *("icon_classifier", "screen_classifier", "policies"),
     }
 
 
@@ -205,6 +212,18 @@ def test_the_commands_explain_themselves_without_what_they_work_with() -> None:
             EXPORT_CODE,
             frozenset(),
             {"pipeline.export.contract", "pipeline.export.parity", "pipeline.visualization.tiles"},
+        ),
+        (
+            POLICY_CODE,
+            NOT_POLICY_CODE,
+            {
+                "pipeline.play.policies.examples",
+                "pipeline.play.policies.losses",
+                "pipeline.play.policies.settings",
+                "pipeline.play.recordings.quality",
+                "pipeline.play.recordings.replay",
+                "pipeline.play.simulator.rules",
+            },
         ),
     ],
 )

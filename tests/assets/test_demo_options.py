@@ -1,14 +1,18 @@
 """Which games the demo and the server take."""
 
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import pytest
 
 from assets.cli.app import _outpost
-from assets.definitions import games_served
+from assets.core.keys import GameKeys
+from assets.definitions import build_definitions, games_served
+from assets.operations import demo
 from assets.operations.demo import DemoOptions, NotDrawnError, run_demo
 from assets.operations.dev import prepare_to_serve
-from pipeline.games.pack import PackError, pack_names
+from pipeline.games.pack import PackError, load_pack, pack_names
 from resources.defaults import Resources
 from resources.paths import Paths
 
@@ -21,6 +25,32 @@ def test_the_demo_refuses_an_installed_game_before_it_writes_anything(
         run_demo(Resources.of(Paths.below(home)), DemoOptions(pack="aoe2"))
     assert "OUTPOST_GAMES=aoe2" in raised.value.fix
     assert not home.exists()
+
+
+def test_what_is_asked_for_reaches_the_steps_that_it_is_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack = load_pack("demo")
+    definitions = build_definitions(pack, Resources.of(Paths.below(tmp_path)).by_name())
+    asked: list[Any] = []
+
+    def record(_definitions: object, _instance: object, made: object, *, config: Any) -> list[Any]:
+        asked.append((made, config))
+        return []
+
+    monkeypatch.setattr(demo, "materialize", record)
+    keys, options = GameKeys.of(pack), DemoOptions(epochs=3, oversample=2)
+    nothing: Any = None
+    list(demo._from_annotation_on(definitions, nothing, keys, (), options))
+    ((made, config),) = asked
+    assert made == keys.after_annotation
+    assert config == {
+        "demo__cvat_merge": {"config": {"oversample_real": 2}},
+        "demo__training": {"config": {"epochs": 3}},
+    }
+    job = definitions.resolve_implicit_global_asset_job_def()
+    chosen = job.get_subset(asset_selection=set(made))
+    assert dg.validate_run_config(chosen, {"ops": config})
 
 
 @pytest.mark.parametrize("value", [None, "", " ", ",", " , "])

@@ -460,7 +460,7 @@ def live(world: World, seed: int, ticks: int) -> None:
         world.tick()
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_day(tmp_path: Path, seed: int) -> None:
     world = World(tmp_path, RetrainRules())
     live(world, seed, 60)
@@ -468,8 +468,8 @@ def test_a_day(tmp_path: Path, seed: int) -> None:
     world.check()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_week(tmp_path: Path, seed: int) -> None:
     world = World(tmp_path, RetrainRules(min_hours_between=GAP_HOURS))
     live(world, seed, 7 * 24 * 6)

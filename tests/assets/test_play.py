@@ -63,3 +63,35 @@ def test_bad_input_is_explained_and_leaves_nothing(tmp_path, monkeypatch, option
     assert says in " ".join(done.stderr.split())
     assert "What to do:" in done.stderr
     assert sorted(file.name for file in tmp_path.rglob("*")) == ["folder", "taken"]
+
+
+@pytest.mark.slow
+def test_play_is_captured_for_a_detector(tmp_path, monkeypatch):
+    monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "state"))
+    done = outpost(
+        "play", "capture", "scripted_l5", "scripted_l3", "--games", "1", "--frames", "2", "--json"
+    )
+    assert done.exit_code == 0, done.output
+    written = json.loads(done.stdout)
+    assert written["screenshots"] == 2
+    assert Path(written["file"]).parent == tmp_path / "state" / "exports" / "demo"
+    assert Path(written["file"]).stat().st_size > 2 * 320 * 256 * 3
+    assert "capture play: 1/1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["nobody", "random"], "no scripted player 'nobody'"),
+        (["random", "random", "--games", "0"], "of each of 0 games cannot be taken"),
+        (["random", "random", "--frames", "101"], "101 screenshots of each of 50 games"),
+        (["random", "random", "--games", "1", "--out", "taken/play.zip"], "cannot be written to"),
+    ],
+)
+def test_captures_that_cannot_be_are_explained(tmp_path, monkeypatch, options, says):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "state"))
+    Path("taken").write_text("a file")
+    done = outpost("play", "capture", *options)
+    assert done.exit_code == 1
+    assert says in " ".join(done.stderr.split())

@@ -40,6 +40,9 @@ def test_a_window_or_the_whole_screen_is_named(record, words):
         ((*WINDOW, "--looks", "100"), "100 a second"),
         ((*WINDOW, "--gigabytes", "-1"), "-1 gigabytes"),
         ((*WINDOW, "--gigabytes", "inf"), "inf gigabytes"),
+        ((*WINDOW, "--start-key", "F5 + x"), "no key 'f5 + x'"),
+        ((*WINDOW, "--start-key", "F6"), "named twice"),
+        ((*WINDOW, "--save-key", "a", "--keys", "a,b"), "is to be recorded"),
     ],
 )
 def test_a_choice_that_cannot_be_is_one_clear_error(record, words, told):

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from assets.cli.app import app
 from assets.operations.playing import shadow_play
+from assets.operations.playing.learning_folders import claim_folder
+from assets.operations.playing.shadow_play import ShadowPlayError
 from pipeline.play.demonstrations import demonstrate
-from pipeline.play.policies.cloning import clone
+from pipeline.play.policies.cloning import ClonedPolicies, clone
 from pipeline.play.policies.settings import CloneSettings, RoleSettings
-from pipeline.play.shadow.agreement import WatchedPlay
+from pipeline.play.recordings.reader import open_session
+from pipeline.play.recordings.replay import demonstration_of
+from pipeline.play.recordings.simulated_play import planned_games, record_games
+from pipeline.play.shadow.agreement import WATCHED_FILE, Watched, WatchedPlay
 
 
 def outpost(*arguments: str):
@@ -30,27 +37,82 @@ def policies(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recordings")
+    [*_] = record_games(folder, planned_games("scripted_l5", "scripted_l1", range(60, 63)))
+    return folder
+
+
+@pytest.mark.exhaustive
+def test_recorded_sessions_are_watched_and_some_of_them_measured_on(
+    tmp_path, policies, recordings, monkeypatch
+):
+    monkeypatch.setattr(shadow_play, "OLD_GAMES", 3)
+    out = tmp_path / "new"
+    arguments = ["play", "shadow", str(policies), "--recordings", str(recordings)]
+    arguments += ["--out", str(out), "--interval", "30"]
+    done = outpost(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    followed = json.loads(done.stdout)
+    watched = json.loads((out / "watched.json").read_text("utf-8"))
+    names = [file.name.removesuffix(".mcap") for file in sorted(recordings.iterdir())]
+    assert sorted([*watched["sessions"], *watched["held_out_sessions"]]) == names
+    assert watched["sessions"] == [name for name in names if name in watched["sessions"]]
+    assert len(watched["held_out_sessions"]) == 1
+    ticks = sum(
+        len(demonstration_of(open_session(recordings / f"{name}.mcap")))
+        for name in watched["sessions"]
+    )
+    assert followed["minutes"] == watched["minutes"] == ticks / 20 / 60
+    assert followed["player"] == "scripted_l5"
+    assert followed["trainings"] >= 2
+
+    more = tmp_path / "more"
+    shutil.copytree(recordings, more)
+    [*_] = record_games(more, planned_games("scripted_l2", "scripted_l1", [70]))
+    other = outpost(*arguments[:3], "--recordings", str(more), "--out", str(out))
+    assert other.exit_code == 1
+    assert "recorded sessions, scripted_l" in " ".join(other.stderr.split())
+    assert json.loads((out / "watched.json").read_text("utf-8")) == watched
+
+
+@pytest.mark.exhaustive
+def test_old_play_of_recorded_sessions_is_found_in_their_folder(recordings, policies):
+    names = tuple(file.name.removesuffix(".mcap") for file in sorted(recordings.iterdir()))
+    cloned = ClonedPolicies.read(policies)
+    of_these = cloned.model_copy(
+        update={"sessions": names[:2], "held_out_sessions": names[2:], "settings": None}
+    )
+    old, held_out = shadow_play.old_sessions(of_these, recordings)
+    assert [one.name for one in old] == [*names[:2]]
+    assert [one.name for one in held_out] == [*names[2:]]
+    with pytest.raises(ShadowPlayError, match=r"scripted_l3-scripted_l2-.*, which is not in"):
+        shadow_play.old_sessions(cloned, recordings)
+
+
 @pytest.mark.slow
 def test_policies_watch_and_tell_what_they_took_on(tmp_path, policies, monkeypatch):
     monkeypatch.setattr(shadow_play, "MEASURED_GAMES", 1)
     out = tmp_path / "new"
-    arguments = ["play", "shadow", str(policies), "--out", str(out), "--minutes", "2"]
-    arguments += ["--interval", "30"]
+    arguments = ["play", "shadow", str(policies), "--out", str(out), "--minutes", "1"]
+    arguments += ["--interval", "20"]
     done = outpost(*arguments, "--json")
     assert done.exit_code == 0, done.output
     followed = json.loads(done.stdout)
     assert followed == json.loads((out / "followed.json").read_text("utf-8"))
     assert followed["trainings"] > 0
     assert "tactician: loss" in done.stderr
-    assert "seconds of play: 120/120" in done.stderr
+    assert "seconds of play: 60/60" in done.stderr
     again = outpost(*arguments)
     assert again.exit_code == 0, again.output
     assert "old play, after" in again.stdout
-    other = outpost(*arguments[:-1], "20")
+    other = outpost(*arguments[:-1], "15")
     assert other.exit_code == 1
-    assert "has watched otherwise" in " ".join(other.stderr.split())
+    assert "has learned otherwise" in " ".join(other.stderr.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
@@ -64,8 +126,8 @@ def test_a_folder_for_which_something_else_was_watched_is_refused(
     tmp_path, policies, changed, says
 ):
     play = WatchedPlay(player="scripted_l5", opponent="scripted_l3", minutes=2, seed=500_000)
-    shadow_play._claim(tmp_path, play)
-    shadow_play._claim(tmp_path, play)
+    for _time in range(2):
+        claim_folder(tmp_path / WATCHED_FILE, Watched(play), "watch", shadow_play._named)
     before = (tmp_path / "watched.json").read_bytes()
     arguments = ["--out", str(tmp_path), "--minutes", "2", *changed]
     done = outpost("play", "shadow", str(policies), *arguments)
@@ -103,6 +165,30 @@ def test_bad_input_is_explained_and_leaves_nothing(tmp_path, monkeypatch, argume
     done = outpost("play", "shadow", *arguments)
     assert done.exit_code == 1
     assert says in " ".join(done.stderr.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sessions_that_cannot_be_watched_are_explained_and_nothing_is_written(tmp_path, policies):
+    (tmp_path / "one.mcap").write_text("nothing")
+    (tmp_path / "two.mcap").write_text("nothing")
+    out = tmp_path / "new"
+    for folder, says in ((tmp_path / "nowhere", "holds 0 sessions"), (tmp_path, "one.mcap is no")):
+        arguments = ["--recordings", str(folder), "--out", str(out)]
+        done = outpost("play", "shadow", str(policies), *arguments)
+        assert done.exit_code == 1
+        assert says in " ".join(done.stderr.split())
+        assert not out.exists()
+
+
+def test_sessions_that_were_learned_from_are_not_watched(tmp_path, policies, monkeypatch):
+    names = ClonedPolicies.read(policies).sessions[:2]
+    shown = [SimpleNamespace(name=name) for name in ("another", *names)]
+    monkeypatch.setattr(shadow_play, "recorded_demonstrations", lambda _folder: shown)
+    arguments = ["--recordings", "any", "--out", str(tmp_path / "new")]
+    done = outpost("play", "shadow", str(policies), *arguments)
+    assert done.exit_code == 1
+    said = " ".join(done.stderr.split())
+    assert f"cloned from 2 of the sessions, such as {names[0]}." in said
     assert list(tmp_path.iterdir()) == []
 
 

@@ -27,7 +27,7 @@ from pipeline.play.recordings.quality import SessionQuality, quality_problems
 from pipeline.play.recordings.reader import SessionReader, open_session
 from pipeline.play.recordings.recorded_session import RecordedSession
 from pipeline.play.recordings.writer import ENDING
-from pipeline.provenance import code_version_behind
+from pipeline.provenance import ArtifactVersion, code_version_behind
 from resources.artifacts import Artifacts, ArtifactStore
 from resources.paths import Paths
 
@@ -44,16 +44,22 @@ def recording_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     return [_recordings(pack)] if is_played(pack) else []
 
 
-def recorded_sessions(
-    instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys
-) -> dict[str, RecordedSession]:
-    """Every session that was materialized and is a partition, by name, sorted."""
+def recorded_versions(instance: dg.DagsterInstance, keys: GameKeys) -> dict[str, ArtifactVersion]:
+    """Of every session that was materialized and is a partition, by name, sorted."""
     name = keys.recorded_sessions.name
     assert name is not None
     names = sorted(instance.get_dynamic_partitions(name))
     versions = ((one, latest_version(instance, keys.recordings, one)) for one in names)
+    return {one: version for one, version in versions if version}
+
+
+def recorded_sessions(
+    instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys
+) -> dict[str, RecordedSession]:
+    """Every session that was materialized and is a partition, by name, sorted."""
+    versions = recorded_versions(instance, keys)
     return {
-        one: RecordedSession.open(store.open(version).path) for one, version in versions if version
+        name: RecordedSession.open(store.open(version).path) for name, version in versions.items()
     }
 
 

@@ -6,21 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from detector_runtime.models.base import Model
 from detector_runtime.policies.networks import PolicyNetworks
 
-from assets.operations.played_game import check_sheet, spread, write_sheet
+from assets.core.building import NOTICE_LOGGER
+from assets.operations.played_game import check_sheet, write_sheet
 from pipeline.errors import OutpostError
 from pipeline.play.demonstrations import Demonstration, demonstrate
+from pipeline.play.perception.looking import TimedModel, open_finder_model
+from pipeline.play.perception.loss import PerceptionLoss, judge_perception, moment_image
+from pipeline.play.policies.artifacts.event_files import EVENTS_FOLDER, EventFiles
+from pipeline.play.policies.artifacts.film_strip import film_strip
 from pipeline.play.policies.cloning import ClonedPolicies, clone
-from pipeline.play.policies.judging import PolicyJudgement, PolicyTable, evaluate
+from pipeline.play.policies.following import Follower
+from pipeline.play.policies.judging import PolicyJudgement, evaluate, seeds_of
 from pipeline.play.policies.settings import PRESETS, CloneSettings, Preset
 from pipeline.play.recordings.quality import copies, quality_of
 from pipeline.play.recordings.reader import open_session, session_files
 from pipeline.play.recordings.replay import demonstration_of
-from pipeline.play.simulator.games import Games
-from pipeline.play.simulator.rules import MAX_TICKS, TICKS_A_SECOND
 from pipeline.progress import track
+from pipeline.visualization.tiles import encode_jpeg
 from resources.run_log import reporter
 
 GAMES_AT_ONCE = 10
@@ -54,11 +59,39 @@ class JudgedPolicies:
     Attributes:
         cloned: what came of cloning, with measures on held-out sessions.
         sheet: JPEG of frames of one game, as the policies saw them.
+        seen: how they play by what a detector sees, where one was named.
     """
 
     judgement: PolicyJudgement
     cloned: ClonedPolicies
     sheet: Path
+    seen: SeenGames | None = None
+
+
+@dataclass(frozen=True)
+class SeenGames:
+    """How policies play by what a detector sees.
+
+    Attributes:
+        look_ms: of a look of the detector at what has changed, without drawing it.
+        image: JPEG of a moment, as they knew it and as it was.
+    """
+
+    loss: PerceptionLoss
+    look_ms: float
+    image: Path
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """A detector to play by.
+
+    Attributes:
+        detector: a bundle's folder or zip, or an ONNX file.
+    """
+
+    detector: Path
+    games: int
 
 
 def settings_of(preset: str, delay: int, seed: int) -> CloneSettings:
@@ -87,7 +120,12 @@ def clone_policies(
     Raises:
         ExamplesError, PolicyCheckpointError, CloneError: as `cloning.clone`.
     """
-    return clone(sessions, settings, folder, reporter())
+    # torch takes seconds to import.
+    from pipeline.play.policies.training import device_of_host
+
+    device, files = device_of_host(), EventFiles(folder / EVENTS_FOLDER)
+    NOTICE_LOGGER.info("Three policies learn on %s.", device)
+    return clone(sessions, settings, folder, reporter(), Follower(on_epoch=files.add), device)
 
 
 def recorded_demonstrations(place: Path) -> list[Demonstration]:
@@ -140,38 +178,57 @@ def sessions_of(play: Play) -> list[Demonstration]:
     return shown
 
 
-def judge_policies(folder: Path, play: Play, sheet: Path) -> JudgedPolicies:
+def judge_policies(
+    folder: Path, play: Play, sheet: Path, eyes: Eyes | None = None
+) -> JudgedPolicies:
     """Let policies play, beside the scripted player that they learned from and a random one.
 
     Args:
         folder: as `clone_policies` has filled it.
         play: its player is the one to compare with.
+        eyes: to play some of the games again by what is detected.
 
     Raises:
         ModelLoadError: the folder holds no policies, or others than this runtime plays.
         CloneError: it does not say how they were made.
         GameError, JudgingError: as `judging.evaluate`.
-        PlayedGameError: the sheet cannot be written.
+        DetectorError, PerceptionError: the detector cannot be used.
+        PlayedGameError: a sheet cannot be written.
     """
     networks = PolicyNetworks.load(folder)
     cloned = ClonedPolicies.read(folder)
     check_sheet(sheet)
+    model = None if eyes is None else _opened(eyes, sheet)
     beside = tuple(dict.fromkeys((play.player, "random")))
     judgement = evaluate(
         networks, play.opponent, play.games, beside=beside, seed=play.seed, report=reporter()
     )
-    write_sheet(spread(_moments(networks, play)), sheet)
-    return JudgedPolicies(judgement, cloned, sheet)
+    seen = None if eyes is None or model is None else _seen(networks, model, play, eyes, sheet)
+    write_sheet(film_strip(networks, play.opponent, play.seed, reporter()), sheet)
+    return JudgedPolicies(judgement, cloned, sheet, seen)
 
 
-def _moments(networks: PolicyNetworks, play: Play) -> list[Games]:
-    """A game of the policies on the first side: at every second, and at its end."""
-    table = PolicyTable.start(networks, play.opponent, [play.seed], np.zeros(1, np.int_))
-    moments = [table.games.copy()]
-    for tick in range(1, MAX_TICKS + 1):
-        goes_on = table.step()
-        if tick % TICKS_A_SECOND == 0 or not goes_on:
-            moments.append(table.games.copy())
-        if not goes_on:
-            break
-    return moments
+def _opened(eyes: Eyes, sheet: Path) -> Model:
+    """The detector, where the games can be played by it: better told before hours of play."""
+    seeds_of(eyes.games, 0)
+    check_sheet(_seen_sheet(sheet))
+    return open_finder_model(eyes.detector)
+
+
+def _seen_sheet(sheet: Path) -> Path:
+    return sheet.with_name(f"{sheet.stem}-seen.jpg")
+
+
+def _seen(networks: PolicyNetworks, model: Model, play: Play, eyes: Eyes, sheet: Path) -> SeenGames:
+    timed = TimedModel(model)
+    loss = judge_perception(
+        networks,
+        timed,
+        play.opponent,
+        eyes.games,
+        seed=play.seed,
+        report=reporter(),
+    )
+    image = moment_image(networks, model, play.opponent, play.seed, report=reporter())
+    write_sheet(encode_jpeg(image), _seen_sheet(sheet))
+    return SeenGames(loss, round(1000 * timed.seconds / loss.looks, 1), _seen_sheet(sheet))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.play.desktop.hot_keys import HotKeys
 from pipeline.play.recordings.events import NAME
 from resources.defaults import Resources
 from resources.desktop.requirements import DesktopError, require_desktop
@@ -32,6 +33,7 @@ class DesktopChoices:
         out: folder of the sessions; that of the game in the state folder if None.
         model: a bundle's folder or zip, or an ONNX file.
         gigabytes: most that the images of one session take.
+        hot_keys: those that begin and end sessions.
     """
 
     window: str | None
@@ -43,6 +45,7 @@ class DesktopChoices:
     looks_a_second: float
     gigabytes: float
     shows_more: bool
+    hot_keys: HotKeys
 
 
 def record_desktop(
@@ -72,6 +75,7 @@ def record_desktop(
         looks_a_second=choices.looks_a_second,
         most_frame_bytes=int(choices.gigabytes * 1e9),
         shows_more=choices.shows_more,
+        hot_keys=choices.hot_keys,
     )
     with ExitStack() as opened:
         window = open_window(choices.window)
@@ -100,11 +104,20 @@ def _require_sound(choices: DesktopChoices) -> None:
             f"'{choices.game}' cannot be the name of a game: sessions are named by it.",
             "Use up to 90 letters, digits, dots, dashes and underscores.",
         )
-    wrong = [key for key in sorted(choices.keys or ()) if not KEY_NAME.fullmatch(key)]
+    hot_keys = choices.hot_keys
+    chosen = (hot_keys.start, hot_keys.save, hot_keys.discard)
+    named = sorted({*(choices.keys or ()), *chosen})
+    wrong = [key for key in named if not KEY_NAME.fullmatch(key)]
     if wrong:
         raise DesktopError(
             f"There is no key '{wrong[0]}'.",
             "Name keys as sessions do: a, 1, space, shift, f1, page_up, or code_ and its number.",
+        )
+    if len({*chosen}) < len(chosen) or not {*chosen}.isdisjoint(choices.keys or ()):
+        raise DesktopError(
+            f"The keys {', '.join(chosen)} cannot start, save and discard: one of them is named "
+            "twice, or is to be recorded.",
+            "Choose three keys that the game does not use.",
         )
     for rate in (choices.frames_a_second, choices.looks_a_second):
         if not FEWEST_A_SECOND <= rate <= MOST_A_SECOND:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from pathlib import Path
 
 from pipeline.errors import OutpostError
@@ -17,7 +19,12 @@ from pipeline.play.recordings.quality import (
 from pipeline.play.recordings.reader import SessionReader, open_session, session_files
 from pipeline.play.recordings.recovery import recover
 from pipeline.play.recordings.replay import Replay, end_of, replay
-from pipeline.play.recordings.simulated_play import planned_games, record_games
+from pipeline.play.recordings.simulated_play import (
+    PlannedGame,
+    is_recorded,
+    planned_games,
+    record_games,
+)
 from pipeline.progress import track
 from resources.defaults import Resources
 from resources.run_log import reporter
@@ -70,21 +77,71 @@ class Recovery:
     problem: str | None
 
 
-def record_sessions(
-    resources: Resources, player: str, opponent: str, games: int, seed: int, out: Path | None
-) -> list[SessionSummary]:
-    """Let scripted players play, and write a session of each game.
+@dataclass(frozen=True)
+class RecordRequest:
+    """Which games are recorded.
 
-    Args:
-        out: folder to write; that of the state folder if left out, from which assets are made.
+    Attributes:
+        seed: of the first game; the others follow it.
+        out: folder to write; that of the state folder if None, from which assets are made.
+    """
+
+    player: str
+    opponent: str
+    games: int
+    seed: int
+    out: Path | None
+
+    @property
+    def planned(self) -> list[PlannedGame]:
+        """The games."""
+        return planned_games(self.player, self.opponent, range(self.seed, self.seed + self.games))
+
+    def folder(self, resources: Resources) -> Path:
+        """Where their sessions are written."""
+        return resources.state.recordings(GAME) if self.out is None else self.out
+
+
+def record_sessions(resources: Resources, wanted: RecordRequest) -> list[SessionSummary]:
+    """Let scripted players play, and write a session of each game.
 
     Raises:
         GameError, RecordingError: as of `record_games`.
     """
-    folder = resources.state.recordings(GAME) if out is None else out
-    planned = planned_games(player, opponent, range(seed, seed + games))
-    files = record_games(folder, planned, reporter())
+    files = record_games(wanted.folder(resources), wanted.planned, reporter())
     return [SessionSummary.of(open_session(file)) for file in files]
+
+
+def record_person(
+    resources: Resources, wanted: RecordRequest, port: int, tell: Callable[[str], None]
+) -> Iterator[SessionSummary]:
+    """Let a person play on a page, and write a session of each game.
+
+    Games that are recorded already are passed over, so that a person can go on another day.
+
+    Args:
+        port: of the page; 0 takes a free one.
+        tell: is told the page's address once it can be opened.
+
+    Yields:
+        What there is to say of each game, once it has ended.
+
+    Raises:
+        GameError, RecordingError, PlayServerError: as of `PlayTable`.
+    """
+    from resources.interactive_play.play import PlayTable
+
+    folder = wanted.folder(resources)
+    seeds = (
+        seed
+        for seed in count(wanted.seed)
+        if not is_recorded(folder, PlannedGame(wanted.player, wanted.opponent, seed, 0))
+    )
+    chosen = list(islice(seeds, wanted.games))
+    table = PlayTable(folder, planned_games(wanted.player, wanted.opponent, chosen), port)
+    tell(table.address)
+    for file in table.play():
+        yield SessionSummary.of(open_session(file))
 
 
 def replay_sessions(resources: Resources, place: Path | None) -> list[ReplayedSession]:

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from detector_runtime.policies.networks import PolicyNetworks
 
 from assets.core.building import NOTICE_LOGGER
+from assets.operations.playing.cloned_policies import recorded_demonstrations
+from assets.operations.playing.learning_folders import claim_folder
 from pipeline.errors import OutpostError
-from pipeline.files import read_json, replacing, write_json
 from pipeline.play.demonstrations import Demonstration, demonstrate
 from pipeline.play.policies.cloning import ClonedPolicies
-from pipeline.play.shadow.agreement import WATCHED_FILE, Followed, WatchedPlay, agreement
+from pipeline.play.policies.examples import split_sessions
+from pipeline.play.recordings.reader import open_session, session_files
+from pipeline.play.recordings.replay import demonstration_of
+from pipeline.play.recordings.writer import ENDING
+from pipeline.play.shadow.agreement import (
+    WATCHED_FILE,
+    Followed,
+    Watched,
+    WatchedPlay,
+    WatchedSessions,
+    agreement,
+)
 from pipeline.play.shadow.learner import read_history
 from pipeline.play.shadow.moments import Tick, ticks_of
 from pipeline.play.shadow.settings import ShadowSettings
@@ -28,6 +41,8 @@ from pipeline.progress import Progress
 from resources.run_log import reporter
 
 GAMES_AT_ONCE, OLD_GAMES, MEASURED_GAMES = 2, 12, 6
+HELD_OUT = 0.2
+"""Share of recorded sessions to measure on, of which MEASURED_GAMES at most are."""
 HELD_OUT_SEED = 900_000
 """Of games to measure on: far from those that anybody learns from."""
 SCRIPTED_SESSION = re.compile(r"(random|scripted_l\d)-(random|scripted_l\d)-(\d+)")
@@ -37,56 +52,113 @@ class ShadowPlayError(OutpostError):
     """Play that cannot be watched."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Lesson:
+    """What is watched.
+
+    Attributes:
+        record: that which says so in the folder.
+        player: who acts in it.
+        ticks: of all that is watched, anew at each call.
+        held_out: the same player's play that nobody watches.
+    """
+
+    record: WatchedPlay | WatchedSessions
+    player: str
+    ticks: Callable[[], Iterable[Tick]]
+    held_out: Sequence[Demonstration]
+
+
 def shadow_play(
-    policies: Path, play: WatchedPlay, settings: ShadowSettings, folder: Path
+    policies: Path,
+    play: WatchedPlay,
+    settings: ShadowSettings,
+    folder: Path,
+    learned_from: Path | None = None,
 ) -> Followed:
     """Let policies watch a scripted player, and measure what they have taken on, and forgotten.
 
+    Args:
+        learned_from: folder of the recorded sessions that they were cloned from, if they were.
+
     Raises:
         ModelLoadError: the policies are absent, damaged, or made for something else.
-        ShadowPlayError: they were cloned from play that cannot be had again; or something else was
-            watched into the folder, or it cannot be written to.
-        CloneError: they do not say how they were made.
+        ShadowPlayError: they were cloned from play that cannot be had again.
+        LearningFolderError: something else was watched into the folder.
+        CloneError: it cannot be written to, or they do not say how they were made.
         GameError: there is no such player.
-        ShadowError: the trainer has failed; what it had learned until then is in the folder.
+        TrainerError: the trainer has failed; what it had learned until then is in the folder.
     """
     ScriptedPlayers.start([0], (play.player, play.opponent))  # Before anything is written.
-    PolicyNetworks.load(policies)
-    cloned = ClonedPolicies.read(policies)
-    _claim(folder, play)
-    old, old_held_out = old_sessions(cloned)
-    new_held_out = _games(play.player, play.opponent, HELD_OUT_SEED, MEASURED_GAMES)
-    before = [agreement(policies, part) for part in (new_held_out, old_held_out)]
-    watch_play(TrainerTask(policies, old, settings, folder), play)
-    after = [agreement(folder, part) for part in (new_held_out, old_held_out)]
-    followed = Followed(
-        player=play.player,
-        minutes=play.minutes,
-        trainings=max(map(len, read_history(folder).values()), default=0),
-        watched_before=before[0],
-        watched_after=after[0],
-        old_before=before[1],
-        old_after=after[1],
-    )
-    followed.write(folder)
-    return followed
+    old = old_sessions(_opened(policies), learned_from)
+    claim_folder(folder / WATCHED_FILE, Watched(play), "watch", _named)
+    held_out = _games(play.player, play.opponent, HELD_OUT_SEED, MEASURED_GAMES)
+    lesson = _Lesson(play, play.player, lambda: _ticks(play), held_out)
+    return _followed(policies, old, lesson, settings, folder)
 
 
-def watch_play(task: TrainerTask, play: WatchedPlay) -> None:
-    """Hand a scripted player's play over, as fast as it is learned from, from where that ended.
+def shadow_sessions(
+    policies: Path,
+    recordings: Path,
+    settings: ShadowSettings,
+    folder: Path,
+    learned_from: Path | None = None,
+) -> Followed:
+    """Let policies watch recorded sessions in the order of their names, but for some to measure on.
+
+    Args:
+        settings: the rate falls over the minutes of the sessions, whatever is stated here.
+        learned_from: as of `shadow_play`.
 
     Raises:
-        ModelLoadError, GameError, ShadowError: as `shadow_play`.
+        ShadowPlayError: as of `shadow_play`; or the policies were cloned from one of the sessions.
+        ClonedPoliciesError: too few sessions or too many, or one is a copy of another.
+        RecordingError: one cannot be read, or is of another game.
+        ModelLoadError, CloneError, LearningFolderError, TrainerError: as of `shadow_play`.
+    """
+    cloned = _opened(policies)
+    shown = recorded_demonstrations(recordings)
+    known = {*cloned.sessions, *cloned.held_out_sessions}
+    if twice := [one.name for one in shown if one.name in known]:
+        raise ShadowPlayError(
+            f"The policies were cloned from {len(twice)} of the sessions, such as {twice[0]}.",
+            "Name a folder of sessions that they have not learned from.",
+        )
+    held_out = split_sessions(shown, HELD_OUT)[1][:MEASURED_GAMES]
+    apart = {one.name for one in held_out}
+    watched = [one for one in shown if one.name not in apart]
+    record = WatchedSessions(
+        sessions=tuple(one.name for one in watched),
+        held_out_sessions=tuple(sorted(apart)),
+        minutes=sum(map(len, watched)) / TICKS_A_SECOND / 60,
+    )
+    old = old_sessions(cloned, learned_from)
+    claim_folder(folder / WATCHED_FILE, Watched(record), "watch", _named)
+    player = ", ".join(sorted({one.player for one in shown}))
+    lesson = _Lesson(record, player, lambda: chain.from_iterable(map(ticks_of, watched)), held_out)
+    timed = settings.model_copy(update={"minutes": record.minutes})
+    return _followed(policies, old, lesson, timed, folder)
+
+
+def watch_play(task: TrainerTask, ticks: Iterable[Tick], minutes: float) -> None:
+    """Hand play over, as fast as it is learned from, from where that ended.
+
+    Args:
+        ticks: all of it, from its beginning.
+        minutes: how much that is.
+
+    Raises:
+        ModelLoadError, GameError, TrainerError: as `shadow_play`.
     """
     report, began = reporter(), time.monotonic()
     watched = watched_minutes(task.folder)
-    total, done = (round(minutes * 60 * TICKS_A_SECOND) for minutes in (play.minutes, watched))
+    total, done = (round(part * 60 * TICKS_A_SECOND) for part in (minutes, watched))
 
     def on_learned(news: Learned) -> None:
         NOTICE_LOGGER.info("%s", in_words(news.update))
 
     with Shadow.start(task, on_learned) as shadow:
-        for number, tick in enumerate(islice(_ticks(play), done, None), start=done + 1):
+        for number, tick in enumerate(islice(ticks, done, None), start=done + 1):
             if shadow.trouble is not None:
                 break
             shadow.watch(tick, patient=True)
@@ -99,34 +171,50 @@ def watch_play(task: TrainerTask, play: WatchedPlay) -> None:
         raise shadow.trouble
 
 
-def _claim(folder: Path, play: WatchedPlay) -> None:
-    """Say in a folder what is watched into it; what is learned of two players is of neither."""
-    file = folder / WATCHED_FILE
-    before = read_json(file, WatchedPlay, _damaged) if file.is_file() else play
-    if before != play:
-        raise ShadowPlayError(
-            f"{folder} holds policies that watch {_named(before)}, not {_named(play)}.",
-            "Name another folder, or give the same options as before.",
-        )
-    try:
-        with replacing(file) as fresh:
-            write_json(fresh, play.model_dump(mode="json"))
-    except OSError as error:
-        raise ShadowPlayError(
-            f"The policies cannot be written to {folder}: {error}",
-            "Name a folder that you may write to, with a hundred megabytes left.",
-        ) from error
+def _opened(policies: Path) -> ClonedPolicies:
+    """Policies that can be opened."""
+    PolicyNetworks.load(policies)
+    return ClonedPolicies.read(policies)
 
 
-def _named(play: WatchedPlay) -> str:
+def _followed(
+    policies: Path,
+    old: tuple[list[Demonstration], list[Demonstration]],
+    lesson: _Lesson,
+    settings: ShadowSettings,
+    folder: Path,
+) -> Followed:
+    """Watch, and measure before and after.
+
+    Args:
+        old: play that the policies were cloned from, and such that they were measured on.
+    """
+    to_replay, old_held_out = old
+    measured = (lesson.held_out, old_held_out)
+    before = [agreement(policies, part) for part in measured]
+    task = TrainerTask(policies, to_replay, settings, folder)
+    watch_play(task, lesson.ticks(), lesson.record.minutes)
+    after = [agreement(folder, part) for part in measured]
+    followed = Followed(
+        player=lesson.player,
+        minutes=lesson.record.minutes,
+        trainings=max(map(len, read_history(folder).values()), default=0),
+        watched_before=before[0],
+        watched_after=after[0],
+        old_before=before[1],
+        old_after=after[1],
+    )
+    followed.write(folder)
+    return followed
+
+
+def _named(watched: Watched) -> str:
+    play = watched.root
+    if isinstance(play, WatchedSessions):
+        first, last = play.sessions[0], play.sessions[-1]
+        return f"{len(play.sessions)} recorded sessions, {first} to {last}"
     players = f"{play.player} against {play.opponent}"
     return f"{play.minutes:g} minutes of {players} from game {play.seed} on"
-
-
-def _damaged(file: Path, error: Exception) -> ShadowPlayError:
-    return ShadowPlayError(
-        f"{file} cannot be read: {error}", "Remove the folder, and let the policies watch again."
-    )
 
 
 def watched_minutes(folder: Path) -> float:
@@ -149,18 +237,32 @@ def in_words(update: dict[str, Any]) -> str:
 
 
 def old_sessions(
-    cloned: ClonedPolicies,
+    cloned: ClonedPolicies, recordings: Path | None = None
 ) -> tuple[list[Demonstration], list[Demonstration]]:
     """Games that policies were cloned from, and some of those that they were measured on.
 
+    Args:
+        recordings: folder of the sessions, where they were recorded.
+
     Raises:
-        ShadowPlayError: they were no games of scripted players.
+        ShadowPlayError: they were no games of scripted players, or are not in that folder.
+        RecordingError: one cannot be read.
     """
+    learned, held_out = cloned.sessions[:OLD_GAMES], cloned.held_out_sessions[:MEASURED_GAMES]
+    if recordings is not None:
+        return _recorded(recordings, learned), _recorded(recordings, held_out)
     first = cloned.settings.seed
-    return (
-        _played_again(cloned.sessions[:OLD_GAMES], first),
-        _played_again(cloned.held_out_sessions[:MEASURED_GAMES], first),
-    )
+    return _played_again(learned, first), _played_again(held_out, first)
+
+
+def _recorded(folder: Path, names: Sequence[str]) -> list[Demonstration]:
+    files = {file.name.removesuffix(ENDING): file for file in session_files(folder)}
+    if missing := [name for name in names if name not in files]:
+        raise ShadowPlayError(
+            f"The policies were cloned from {missing[0]}, which is not in {folder}.",
+            "Name the folder of the sessions that they were cloned from: --learned-from.",
+        )
+    return [demonstration_of(open_session(files[name])) for name in names]
 
 
 def _played_again(sessions: tuple[str, ...], first: int) -> list[Demonstration]:
@@ -175,7 +277,7 @@ def _played_again(sessions: tuple[str, ...], first: int) -> list[Demonstration]:
         if found is None:
             raise ShadowPlayError(
                 f"The policies were cloned from '{name}', which cannot be played again.",
-                "Use policies that were cloned from a scripted player.",
+                "Name the folder of its recorded sessions: --learned-from.",
             )
         seed = int(found[3])
         # The player changes sides from game to game, and begins on the first one.

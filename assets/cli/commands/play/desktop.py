@@ -42,16 +42,20 @@ def record(
             help="The game shows more of the map on a larger screen, not everything larger.",
         ),
     ] = False,
+    start_key: Annotated[str, typer.Option(help="Starts and stops a session.")] = "f5",
+    save_key: Annotated[str, typer.Option(help="Saves it.")] = "f6",
+    discard_key: Annotated[str, typer.Option(help="Discards it.")] = "f7",
     as_json: Json = False,
 ) -> None:
     """Record how a person plays a game on this desktop: screen, mouse and keys.
 
-    In the game F5 starts and stops a session, F6 saves it, F7 discards it. What goes to other
-    windows is not recorded.
+    In the game F5 starts and stops a session, F6 saves it, F7 discards it, or other keys where
+    these are the game's. What goes to other windows is not recorded.
 
     Example: `outpost record --window "Age of Empires" --game aoe2 --model bundle`
     """
     from assets.operations.playing.recorded_desktop import DesktopChoices, record_desktop
+    from pipeline.play.desktop.hot_keys import HotKeys
 
     if (window is None) != whole_screen:
         errors.print("Name the game's --window, or add --whole-screen; not both.")
@@ -67,6 +71,7 @@ def record(
         looks_a_second=looks,
         gigabytes=gigabytes,
         shows_more=shows_more,
+        hot_keys=HotKeys(start_key.lower(), save_key.lower(), discard_key.lower()),
     )
     shown = errors if as_json else console
     with explained():

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import webbrowser
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from assets.cli.context import resources_of
-from assets.cli.output import Json, errors, explained, plain, print_json, print_table
+from assets.cli.output import (
+    Json,
+    console,
+    errors,
+    explained,
+    plain,
+    print_json,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from assets.operations.playing.recorded_sessions import (
         JudgedSession,
+        RecordRequest,
         ReplayedSession,
         SessionSummary,
     )
@@ -33,31 +44,64 @@ class Form(StrEnum):
 
 def record(
     context: typer.Context,
-    player: Annotated[str, typer.Argument(help="random, or scripted_l1 to scripted_l5.")],
-    opponent: Annotated[str, typer.Argument(help="Its opponent, another of these.")],
+    player: Annotated[str, typer.Argument(help="person, random, or scripted_l1 to scripted_l5.")],
+    opponent: Annotated[
+        str, typer.Argument(help="Its opponent: random, or scripted_l1 to scripted_l5.")
+    ],
     games: Annotated[int, typer.Option(min=1, max=10_000, help="How many games.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of the first game; the others follow it.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write; recordings/demo in the state folder.")
     ] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of a person's page; a free one if left out.")
+    ] = 0,
+    browser: Annotated[bool, typer.Option(help="Open a person's page in the browser.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Let scripted players play, and record what the first one knows and does.
+    """Record games of the built-in game: what the first player knows and does.
 
-    It plays on the first side in every other game. A file is written for each game.
+    It plays on the first side in every other game. A file is written for each game. A person plays
+    on a page in a browser of this computer, with mouse and keys, those games that are not recorded
+    yet.
 
-    Example: `outpost play record scripted_l5 scripted_l3 --games 20`
+    Example: `outpost play record person scripted_l1 --games 4`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.playing.recorded_sessions import record_sessions
+    from assets.operations.playing.recorded_sessions import RecordRequest, record_sessions
+    from pipeline.play.recordings.events import PERSON
 
-    with explained(), progress_shown(errors):
-        recorded = record_sessions(resources_of(context), player, opponent, games, seed, out)
+    wanted = RecordRequest(player, opponent, games, seed, out)
+    if player == PERSON:
+        recorded = _record_person(context, wanted, port, browser, errors if as_json else console)
+    else:
+        with explained(), progress_shown(errors):
+            recorded = record_sessions(resources_of(context), wanted)
     if as_json:
         print_json(recorded)
         return
     _print_sessions(recorded)
     plain(str(recorded[0].file.parent))
+
+
+def _record_person(
+    context: typer.Context, wanted: RecordRequest, port: int, browser: bool, shown: Console
+) -> list[SessionSummary]:
+    """Say where to play, and each game that has been."""
+    from assets.operations.playing.recorded_sessions import record_person
+    from pipeline.play.recordings.events import ENDED
+
+    def tell(address: str) -> None:
+        plain(f"Play in a browser of this computer: {address}", shown)
+        if browser:
+            webbrowser.open(address)
+
+    recorded: list[SessionSummary] = []
+    with explained():
+        for session in record_person(resources_of(context), wanted, port, tell):
+            plain(f"{session.name}: {session.seconds:.0f} s, {ENDED[session.outcome]}", shown)
+            recorded.append(session)
+    return recorded
 
 
 def replay(context: typer.Context, place: Place = None, as_json: Json = False) -> None:

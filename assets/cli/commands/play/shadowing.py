@@ -18,7 +18,17 @@ def shadow(
     policies: Annotated[Path, typer.Argument(help="Folder of the policies.")] = Path("policies"),
     player: Annotated[str, typer.Option(help="Whom to watch.")] = "scripted_l5",
     opponent: Annotated[str, typer.Option(help="Whom that one plays against.")] = "scripted_l3",
-    minutes: Annotated[float, typer.Option(help="Of play to watch.", min=1, max=600)] = 60.0,
+    minutes: Annotated[
+        float, typer.Option(help="Of play to watch; recorded sessions whole.", min=1, max=600)
+    ] = 60.0,
+    recordings: Annotated[
+        Path | None,
+        typer.Option(help="Folder of recorded sessions to watch in place of such a player."),
+    ] = None,
+    learned_from: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the recorded sessions that they were cloned from, if so."),
+    ] = None,
     out: Annotated[
         Path, typer.Option(help="Folder of what comes of it; one that is begun is gone on with.")
     ] = Path("policies-shadow"),
@@ -29,24 +39,30 @@ def shadow(
     seed: Annotated[int, typer.Option(help="Of the first game to watch.", min=0)] = 500_000,
     as_json: Json = False,
 ) -> None:
-    """Let policies watch a scripted player and follow its style, without forgetting the old one.
+    """Let policies watch somebody play and follow that style, without forgetting the old one.
+
+    It goes on where it was interrupted.
 
     Example: `outpost play shadow policies --player scripted_l3 --minutes 60`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.playing.shadow_play import shadow_play
+    from assets.operations.playing.shadow_play import shadow_play, shadow_sessions
+    from pipeline.play.policies.cloning import CURVES_FILE
     from pipeline.play.shadow.agreement import WatchedPlay
     from pipeline.play.shadow.settings import ShadowSettings
 
     settings = ShadowSettings(interval=interval, learning_rate=learning_rate, minutes=minutes)
     with explained(), progress_shown(errors):
-        play = WatchedPlay(player=player, opponent=opponent, minutes=minutes, seed=seed)
-        followed = shadow_play(policies, play, settings, out)
+        if recordings is None:
+            play = WatchedPlay(player=player, opponent=opponent, minutes=minutes, seed=seed)
+            followed = shadow_play(policies, play, settings, out, learned_from)
+        else:
+            followed = shadow_sessions(policies, recordings, settings, out, learned_from)
     if as_json:
         print_json(followed)
         return
     print_followed(followed)
-    plain(str(out / "curves.svg"))
+    plain(str(out / CURVES_FILE))
 
 
 def print_followed(followed: Followed) -> None:
