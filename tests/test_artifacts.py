@@ -19,6 +19,8 @@ from doubles.community_releases import community_version
 from doubles.exports import write_export
 from doubles.icons import write_voted_crops
 from doubles.models import export_metadata, write_detector
+from doubles.policies import PLAYS, cloned_policies, finished_policy_job
+from doubles.policy_releases import policy_version
 from doubles.prelabels import prelabelled, write_annotation_batch
 from doubles.sessions import session_info, some_events
 from doubles.sprites import write_library
@@ -68,6 +70,9 @@ from pipeline.labels.boxes import Box
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.merge import open_batches, plan_merge
 from pipeline.labels.training_set import TrainingSet
+from pipeline.play.policies.artifacts.policy_evaluation import PolicyEvaluation, PolicyVerdict
+from pipeline.play.policies.artifacts.trained_policies import TrainedPolicies
+from pipeline.play.policies.judging import PlayedGames, judge
 from pipeline.play.recordings.reader import open_session
 from pipeline.play.recordings.recorded_session import RecordedSession
 from pipeline.play.recordings.writer import SessionWriter
@@ -75,6 +80,7 @@ from pipeline.provenance import ArtifactVersion
 from pipeline.release.bundle import Release
 from pipeline.release.community.package import CommunityPackage
 from pipeline.release.package import RuntimePackage
+from pipeline.release.policies.policy_package import PolicyPackage
 from pipeline.release.published import Publication, PublishedModel
 from pipeline.scenes.dataset.shard_writer import Sources
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
@@ -135,6 +141,11 @@ def read_classifier(folder: Path) -> object:
     return model, model.epochs()
 
 
+def read_policies(folder: Path) -> object:
+    trained = TrainedPolicies.open(folder)
+    return trained.cloned, trained.sessions, trained.epochs()
+
+
 def read_recorded(folder: Path) -> object:
     recorded = RecordedSession.open(folder)
     return recorded.quality, tuple(recorded.session.events())
@@ -189,6 +200,40 @@ KINDS = {
             "pipeline/play/recordings/recorded_session.py": frozenset(
                 {"session.mcap", "quality.json"}
             )
+        },
+    ),
+    "policies": Kind(
+        read_policies,
+        "play/policies",
+        ("clone.json", "sessions.json", "job.json"),
+        {
+            "pipeline/play/policies/cloning.py": frozenset(
+                {"clone.json", "curves.svg", "curves.json"}
+            ),
+            "pipeline/play/policies/artifacts/trained_policies.py": frozenset({"sessions.json"}),
+            "pipeline/jobs/program/constants.py": frozenset(
+                {"job.json", "program.pyz", "metrics.jsonl", "environment.json"}
+            ),
+        },
+    ),
+    "policy_evaluation": Kind(
+        PolicyEvaluation.open,
+        "play/policy_evaluation",
+        ("judgement.json",),
+        {
+            "pipeline/play/policies/artifacts/policy_evaluation.py": frozenset({"judgement.json"}),
+        },
+    ),
+    "policy_package": Kind(
+        PolicyPackage.open,
+        "play/policy_package",
+        (
+            "policy_evaluation.json",
+            *(f"model/{name}.onnx" for name in ("strategist", "tactician", "executor")),
+            "model/policies.json",
+        ),
+        {
+            "pipeline/release/policies/policy_evidence.py": frozenset({"policy_evaluation.json"}),
         },
     ),
     "annotation_batch": Kind(
@@ -405,6 +450,14 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
         session = open_session(writer.finish())
     recorded = RecordedSession.write(home / "recordings", session)
     yield "recordings", (recorded.quality, tuple(some_events()))
+    job = finished_policy_job(home / "policy_job")
+    trained = TrainedPolicies.write(home / "policies", job, PLAYS)
+    assert len(trained.epochs()) == 6
+    yield "policies", (cloned_policies(), PLAYS, trained.epochs())
+    yield "policy_evaluation", _judged(home / "policy_evaluation")
+    made_of_policies = policy_version(home / "pressing").package
+    shutil.copytree(made_of_policies.folder, home / "policy_package", dirs_exist_ok=True)
+    yield "policy_package", PolicyPackage.open(home / "policy_package")
     yield "annotation_batch", _chosen(home / "annotation_batch", batch.folder / "images")
     plan = plan_merge(open_batches({"b": batch.folder}), images, CLASSES, MergeRules())
     merged = TrainingSet.write(home / "training_set", plan)
@@ -468,6 +521,16 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
     job = finished_job(home / "finished", data)
     model = ClassifierModel.write(home / "classifier", job, data)
     yield "classifier", (model, model.epochs())
+
+
+def _judged(folder: Path) -> PolicyEvaluation:
+    """Two games of policies and of a random player."""
+    won, lost = (
+        PlayedGames(np.array([sign, sign]), *[np.array([1.0, 2.0]) * sign] * 4) for sign in (1, -1)
+    )
+    judgement = judge({"policies": won, "random": lost}, "scripted_l3")
+    verdict = PolicyVerdict(judgement=judgement, recorded=())
+    return PolicyEvaluation.keep(folder, verdict, b"")
 
 
 def _textures(folder: Path) -> list[Path]:
@@ -565,7 +628,7 @@ def test_another_folder_is_refused(written: Written, name: str) -> None:
 def test_every_file_that_is_written_is_known(written: Written, name: str) -> None:
     """So that a file which is added to an artifact comes into these tests."""
     spelt = frozenset().union(*KINDS[name].spelt.values())
-    named_by_content = {".jpg", ".whl"}
+    named_by_content = {".jpg", ".whl", ".onnx"}
     lying = {file.name for file in (written.home / name).iterdir() if file.is_file()}
     assert {file for file in lying - spelt if Path(file).suffix not in named_by_content} == set()
 

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,13 +41,17 @@ def test_import_contracts_hold() -> None:
 )
 def test_resources_are_made_at_the_edge_alone(name: str, files: set[str]) -> None:
     """Whoever makes one below the edge works in another state folder than its caller."""
-    found = {
-        file.relative_to(ROOT).as_posix()
+    assert {file for file, called in calls().items() if name in called} == files
+
+
+@cache
+def calls() -> dict[str, frozenset[str]]:
+    """What each file calls; to read all of them takes seconds."""
+    return {
+        file.relative_to(ROOT).as_posix(): frozenset(_called(file))
         for package in ("assets", "resources", "pipeline")
         for file in (ROOT / package).rglob("*.py")
-        if name in set(_called(file))
     }
-    assert found == files
 
 
 OPENING = {

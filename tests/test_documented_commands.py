@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -53,9 +55,15 @@ def documented(files: list[Path]) -> Iterator[tuple[Documented, bool]]:
         yield from ((one, False) for one in in_sentences(name, text))
 
 
+@cache
+def commands() -> Any:
+    """All of them; making them takes as long as asking about a hundred."""
+    return typer.main.get_command(app)
+
+
 def problem_of(words: list[str], *, whole: bool) -> str:
     """Why the command line would not take these words; empty if it would. Runs nothing."""
-    command, rest = typer.main.get_command(app), list(words)
+    command, rest = commands(), list(words)
     while rest and not rest[0].startswith("-") and isinstance(command, TyperGroup):
         default = getattr(command, "default_command", None)
         rest = rest if rest[0] in command.commands or default is None else [default, *rest]

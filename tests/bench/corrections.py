@@ -18,11 +18,8 @@ import numpy as np
 import torch
 from detector_runtime.policies.networks import PolicyNetworks
 
-from pipeline.play.corrections.correcting import (
-    CorrectedPlay,
-    CorrectedPolicies,
-    correct_policies,
-)
+from pipeline.play.corrections.collecting import CorrectedPlay
+from pipeline.play.corrections.correcting import CorrectedPolicies, correct_policies
 from pipeline.play.corrections.correctors import RuleCorrector
 from pipeline.play.corrections.fine_tuning import FineTuneSettings
 from pipeline.play.corrections.situations import situations_of
@@ -87,12 +84,14 @@ def correcting(
 
 
 def _play(done: CorrectedPolicies) -> dict[str, float]:
+    interval = done.return_lead.interval
+    assert interval is not None
     return {
         "mistakes_before": float(sum(one.before for one in done.mistakes)),
         "mistakes_after": float(sum(one.after for one in done.mistakes)),
         "wins_before": float(done.wins_before),
         "wins_after": float(done.wins_after),
         "return_lead": done.return_lead.mean,
-        "return_lead_low": done.return_lead.interval.low,
-        "return_lead_high": done.return_lead.interval.high,
+        "return_lead_low": interval.low,
+        "return_lead_high": interval.high,
     }

@@ -12,12 +12,11 @@ Run with `outpost bench shadow --json`; a minute, mostly of waiting.
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
 
-import numpy as np
 import torch
 from detector_runtime.policies.player import PolicyPlayer
+from pacing import paced
 
 from pipeline.play.demonstrations import demonstrate
 from pipeline.play.policies.cloning import clone
@@ -62,19 +61,4 @@ def _played(shadow: Shadow, ticks: list[Tick]) -> dict[str, float]:
         EXCHANGE: lambda _tick: shadow.exchange(player),
         ACT: lambda tick: player.act(tick.entities, tick.status),
     }
-    taken = {name: np.zeros((len(ticks), 2)) for name in calls}
-    began = time.perf_counter()
-    for number, tick in enumerate(ticks):
-        time.sleep(max(0.0, began + number / RATE - time.perf_counter()))
-        for name, call in calls.items():
-            before = time.perf_counter(), time.thread_time()
-            call(tick)
-            taken[name][number] = time.perf_counter() - before[0], time.thread_time() - before[1]
-    figures = {}
-    for name, seconds in taken.items():
-        for kind, values in (("", seconds[:, 0]), ("processor_", seconds[:, 1])):
-            milliseconds = values * 1000
-            figures[f"{kind}{name}_median_ms"] = float(np.median(milliseconds))
-            figures[f"{kind}{name}_p999_ms"] = float(np.quantile(milliseconds, 0.999))
-            figures[f"{kind}{name}_max_ms"] = float(milliseconds.max())
-    return figures
+    return paced(ticks, calls, RATE)

@@ -27,7 +27,8 @@ ASSETS = """
 NOT_YET = {
     *("annotation_batch", "hard_negatives", "prelabels", "cvat_task"),
     *("staged_crops", "icon_classifier", "screen_classifier", "community_model"),
-    *("disputed_crops", "dispute_task", "settled_disputes", "recordings"),
+    *("disputed_crops", "dispute_task", "settled_disputes"),
+    *("recordings", "policies", "policy_evaluation", "policy_package"),
 }
 """Assets of batches of frames to label, of which there is none yet, of what players have sent, and
 of play that was recorded, which is nothing."""

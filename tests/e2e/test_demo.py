@@ -21,7 +21,7 @@ from pipeline.games.pack import load_pack
 from resources.artifacts import Artifacts
 from resources.paths import Paths
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 EVERYTHING = {
     "demo/game_files",
@@ -66,16 +66,19 @@ def first(outpost: Any) -> dict[str, Any]:
     return document
 
 
+@pytest.mark.slow
 def test_everything_is_made_once(first: dict[str, Any]) -> None:
     assert made(first) == EVERYTHING
     assert len(first["assets"]) == len(EVERYTHING) + 2, "three export batches"
 
 
+@pytest.mark.slow
 def test_real_frames_are_those_of_the_held_out_session(first: dict[str, Any]) -> None:
     assert first["evaluation"]["real"]["frames"] == 24
     assert first["evaluation"]["real"]["truths"] > 100
 
 
+@pytest.mark.slow
 def test_drawn_images_are_judged_by_visible_and_by_full_boxes(
     first: dict[str, Any], outpost: Any
 ) -> None:
@@ -87,6 +90,7 @@ def test_drawn_images_are_judged_by_visible_and_by_full_boxes(
     assert full["truths"] == visible["truths"] == len(labels) > 0
 
 
+@pytest.mark.slow
 def test_the_bundle_is_run_by_the_runtime_alone(first: dict[str, Any], outpost: Any) -> None:
     frame = next((outpost.home / "artifacts/demo").glob("cvat_export@held*/*/files/images/*.png"))
     code = (
@@ -102,6 +106,7 @@ def test_the_bundle_is_run_by_the_runtime_alone(first: dict[str, Any], outpost: 
     assert done.stdout.strip() == "False (320, 256)", done.stderr
 
 
+@pytest.mark.slow
 def test_a_second_run_does_no_work_and_says_so(first: dict[str, Any], outpost: Any) -> None:
     began = time.monotonic()
     second = outpost.demo()
@@ -112,12 +117,14 @@ def test_a_second_run_does_no_work_and_says_so(first: dict[str, Any], outpost: A
     assert "no work was done" in " ".join(spoken.stdout.split())
 
 
+@pytest.mark.exhaustive
 def test_more_epochs_train_again_and_leave_the_data_alone(
     first: dict[str, Any], outpost: Any
 ) -> None:
     assert made(outpost.demo("--epochs", "2")) == AFTER_MERGE
 
 
+@pytest.mark.slow
 def test_a_changed_placement_rule_redraws_scenes_and_what_follows(
     first: dict[str, Any], outpost: Any
 ) -> None:
@@ -133,6 +140,7 @@ def test_a_changed_placement_rule_redraws_scenes_and_what_follows(
     assert made(outpost.demo()) == set(), "the earlier versions are still there"
 
 
+@pytest.mark.slow
 def test_another_machine_makes_the_same_data(
     first: dict[str, Any], new_outpost: Callable[[str], Any]
 ) -> None:
@@ -142,6 +150,7 @@ def test_another_machine_makes_the_same_data(
     assert {key: elsewhere[key] for key in data} == {key: versions(first)[key] for key in data}
 
 
+@pytest.mark.slow
 def test_the_audit_reaches_the_games_own_files(first: dict[str, Any], outpost: Any) -> None:
     done = outpost("audit", first["bundle"], "--json")
     report = json.loads(done.stdout)
@@ -161,6 +170,7 @@ def test_the_audit_reaches_the_games_own_files(first: dict[str, Any], outpost: A
         "artifacts/demo/trained_weights/*/files/best.pt",
     ],
 )
+@pytest.mark.slow
 def test_the_audit_names_a_changed_byte(first: dict[str, Any], outpost: Any, pattern: str) -> None:
     file = sorted(outpost.home.glob(pattern))[0]
     chain = json.loads(outpost("audit", first["bundle"], "--json").stdout)["chain"]
@@ -178,6 +188,7 @@ def test_the_audit_names_a_changed_byte(first: dict[str, Any], outpost: Any, pat
         file.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_the_audit_of_a_changed_model_says_that_it_is_unknown(
     first: dict[str, Any], outpost: Any, tmp_path: Path
 ) -> None:
@@ -188,6 +199,7 @@ def test_the_audit_of_a_changed_model_says_that_it_is_unknown(
     assert done.returncode == 1
 
 
+@pytest.mark.slow
 def test_garbage_is_listed_before_it_is_removed(first: dict[str, Any], outpost: Any) -> None:
     assert "Nothing to remove" in outpost("gc").stdout
     stray = outpost.home / "artifacts/demo/sprites/0123456789abcdef0123"
@@ -203,6 +215,7 @@ def test_garbage_is_listed_before_it_is_removed(first: dict[str, Any], outpost: 
     assert made(outpost.demo()) == set()
 
 
+@pytest.mark.slow
 def test_the_merge_can_be_looked_at_without_writing(first: dict[str, Any], outpost: Any) -> None:
     before = sorted(outpost.home.rglob("artifacts/**/*"))
     done = outpost("merge", "--dry-run", "--game", str(outpost.pack), "--json")
@@ -212,6 +225,7 @@ def test_the_merge_can_be_looked_at_without_writing(first: dict[str, Any], outpo
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
+@pytest.mark.slow
 def test_a_killed_run_is_completed_by_the_next_and_leaves_no_training(
     new_outpost: Callable[[str], Any],
 ) -> None:
@@ -344,6 +358,7 @@ def lose_parity(folder: Path) -> None:
         ("onnx_export", "parity", lose_parity),
     ],
 )
+@pytest.mark.slow
 def test_a_blocking_check_fails_on_what_it_is_for(
     damage: Damage, asset: str, check: str, change: Callable[[Path], None]
 ) -> None:
