@@ -55,7 +55,9 @@ class PolicyTrainingConfig(Record):
     n_steps: int = Field(64, ge=2, description="Of each game between two updates.")
     batch_size: int = Field(4096, ge=2, description="Steps in one of an update's batches.")
     n_epochs: int = Field(2, ge=1, description="Passes of an update.")
-    learning_rate: float = Field(5e-4, gt=0, le=1, description="At first; it falls to zero.")
+    learning_rate: float = Field(
+        5e-4, gt=0, le=1, description="At first; it falls to zero behind the last update."
+    )
     gamma: float = Field(0.998, gt=0, le=1, description="By which later rewards count less.")
     gae_lambda: float = Field(0.95, ge=0, le=1)
     clip_range: float = Field(0.2, gt=0)

@@ -13,7 +13,6 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.utils import LinearSchedule
 
 from pipeline.files import replacing, write_json, write_text
 from pipeline.play.arena.checkpoint_names import (
@@ -42,6 +41,7 @@ from pipeline.play.arena.training.callbacks import (
 from pipeline.play.arena.training.config import GAME, PolicyTrainingConfig
 from pipeline.play.arena.training.history import POINTS, TrainingHistory, curves_of
 from pipeline.play.arena.training.logs import LatestValues, WandbCallback, logger_of, wandb_run
+from pipeline.play.arena.training.schedule import RolloutSchedule
 from pipeline.play.arena.training.self_play import (
     SeenPool,
     SelfPlayCallback,
@@ -139,7 +139,7 @@ class TrainingRun:
             return PPO(
                 ChoicePolicy,
                 SkirmishVecEnv(episodes),
-                learning_rate=LinearSchedule(chosen.learning_rate, 0.0, 1.0),
+                learning_rate=self._rate(),
                 n_steps=chosen.n_steps,
                 batch_size=chosen.batch_size,
                 n_epochs=chosen.n_epochs,
@@ -154,6 +154,10 @@ class TrainingRun:
                 seed=chosen.seed,
                 device="cpu",
             )
+
+    def _rate(self) -> RolloutSchedule:
+        rollout = self.config.n_steps * self.config.n_envs
+        return RolloutSchedule(self.config.learning_rate, rollout / self.config.total_timesteps)
 
     def _coefficient(self) -> float:
         """Of what draws the policy, which is the entropy where it stays near nobody."""

@@ -218,8 +218,9 @@ def test_whom_it_plays_against_and_what_it_stays_near(start: Path, tmp_path: Pat
     alone = TrainingRun(tiny(tmp_path, start_from=start, kl_coef=0), None, (), silent)
     model = alone._model(copied)
     assert model.ent_coef == alone.config.ent_coef
-    rates = [model.lr_schedule(left) for left in (1.0, 0.5, 0.0)]
-    assert rates == pytest.approx([5e-4, 2.5e-4, 0])
+    rollout = alone.config.n_envs * alone.config.n_steps / alone.config.total_timesteps
+    rates = [model.lr_schedule(left) for left in (1 - rollout, 0.5, 0.0)]
+    assert rates == pytest.approx([5e-4, 5e-4 * (0.5 + rollout), 5e-4 * rollout])
 
 
 def test_the_last_update_is_logged(made: LearnedPolicy) -> None:
