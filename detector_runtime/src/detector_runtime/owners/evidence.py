@@ -47,9 +47,7 @@ def colour_codes(pixels: Bytes, boxes: NDArray[np.floating[Any]]) -> NDArray[np.
     return codes
 
 
-def sampled(
-    pixels: Bytes, boxes: NDArray[np.floating[Any]]
-) -> tuple[Bytes, NDArray[np.bool_]]:
+def sampled(pixels: Bytes, boxes: NDArray[np.floating[Any]]) -> tuple[Bytes, NDArray[np.bool_]]:
     """The pixels at the points of boxes, uint8 [n, GRID, GRID, 3], and which lie in the image."""
     height, width = pixels.shape[:2]
     corners = np.asarray(boxes, np.float32)
@@ -57,9 +55,9 @@ def sampled(
     steps = (np.arange(GRID, dtype=np.float32) + 0.5) / GRID * (1 + 2 * MARGIN) - MARGIN
     places = np.floor(corners[:, None, :2] + steps[None, :, None] * sides[:, None, :])
     columns, rows = places[..., 0], places[..., 1]
-    inside = ((rows >= 0) & (rows < height))[:, :, None] & (
-        (columns >= 0) & (columns < width)
-    )[:, None, :]
+    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[
+        :, None, :
+    ]
     rows = np.clip(rows, 0, height - 1).astype(np.intp)
     columns = np.clip(columns, 0, width - 1).astype(np.intp)
     return pixels[rows[:, :, None], columns[:, None, :]], inside
@@ -82,10 +80,10 @@ def evidence_features(codes: NDArray[np.int32], table: Bytes) -> Floats:
         float32 [n, players, FEATURES], 0 to 1: roots of the means of cells, then their maxima.
     """
     count, players = len(codes), table.shape[1]
-    cut = codes.reshape(count, CELLS, POINTS, CELLS, POINTS).transpose(0, 1, 3, 2, 4)
-    found = table[cut.reshape(count, CELLS * CELLS, POINTS * POINTS)]
-    # A sum of bytes as wide as a product of matrices would be slower.
-    means = found.sum(axis=2, dtype=np.uint16).astype(np.float32) / (255 * POINTS * POINTS)
-    largest = found.max(axis=2).astype(np.float32) / 255
+    # Points first: what is reduced then lies side by side, which is many times faster.
+    cut = codes.reshape(count, CELLS, POINTS, CELLS, POINTS).transpose(2, 4, 0, 1, 3)
+    found = table.take(cut.reshape(POINTS * POINTS, count, CELLS * CELLS), axis=0)
+    means = found.sum(axis=0, dtype=np.uint16).astype(np.float32) / (255 * POINTS * POINTS)
+    largest = found.max(axis=0).astype(np.float32) / 255
     features = np.concatenate([np.sqrt(means), largest], axis=1)
     return np.ascontiguousarray(features.reshape(count, FEATURES, players).transpose(0, 2, 1))

@@ -23,8 +23,6 @@ from detector_runtime.owners.evidence import (
 
 NATURE = "nature"
 """Owner of what belongs to nobody."""
-UNKNOWN = "unknown"
-"""Owner of what was looked at, where nothing is likely enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +49,8 @@ class OwnerHead:
     Attributes:
         owners: names of the players' colours, then `NATURE`.
         class_names: that it knows, in the order of the detector's.
-        threshold: least probability, 0 to 1, of an owner that is named; else it is `UNKNOWN`.
+        threshold: least probability, 0 to 1, of an owner that is named; else it is
+            "unknown".
     """
 
     owners: tuple[str, ...]

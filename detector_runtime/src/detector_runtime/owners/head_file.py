@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from detector_runtime.errors import BundleError
 from detector_runtime.owners.evidence import COLOURS, FEATURES, FEATURES_VERSION
-from detector_runtime.owners.head import NATURE, UNKNOWN, OwnerHead, OwnerWeights
+from detector_runtime.owners.head import NATURE, OwnerHead, OwnerWeights
+from detector_runtime.results import UNKNOWN_OWNER
 
 HEAD_NAME = "owners.json"
 LARGEST_HIDDEN = 1024
@@ -81,8 +82,8 @@ def read_head(content: bytes, where: str) -> OwnerHead:
 
 
 def _weights(stored: StoredHead) -> OwnerWeights:
-    if stored.owners[-1] != NATURE or UNKNOWN in stored.owners:
-        raise ValueError(f"the last owner must be {NATURE}, and none {UNKNOWN}")
+    if stored.owners[-1] != NATURE or UNKNOWN_OWNER in stored.owners:
+        raise ValueError(f"the last owner must be {NATURE}, and none {UNKNOWN_OWNER}")
     players, classes = len(stored.owners) - 1, len(stored.classes)
     size = stored.weights["weight"].shape[0] if "weight" in stored.weights else 0
     if not 0 < size <= LARGEST_HIDDEN:
