@@ -2,8 +2,8 @@
 
 The archives have the layout and the habits of CVAT's own: labels numbered from 1 in the project's
 order and not in the pack's, also those that were not used; boxes without a segmentation, polygons
-with one; `occluded` among the attributes and `rotation` for boxes alone, beside the attribute `owner` of
-every label of the project.
+with one; `occluded` among the attributes and `rotation` for boxes alone, beside the
+attribute `owner` of every label.
 """
 
 from __future__ import annotations

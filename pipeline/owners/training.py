@@ -39,7 +39,7 @@ class OwnerTraining(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = 0
-    epochs: int = Field(16, ge=1)
+    epochs: int = Field(10, ge=1)
     learning_rate: float = Field(1e-2, gt=0)
     most_images: int = Field(1200, ge=1, description="Of the set, spread evenly over it.")
 
