@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from detector_runtime.owners.evidence import COLOURS, LEVEL_BITS, codes_of
-from scipy.ndimage import gaussian_filter
 
 from pipeline.formats.palette import Colour
 
@@ -75,6 +74,8 @@ def _evidence(
 
 
 def _frequencies(colours: Bytes) -> npt.NDArray[np.float64]:
+    from scipy.ndimage import gaussian_filter  # Late: whoever loads the definitions draws nothing.
+
     counts = np.bincount(codes_of(colours).ravel(), minlength=COLOURS).astype(np.float64)
     levels = 1 << LEVEL_BITS
     cube = gaussian_filter(counts.reshape(levels, levels, levels), BLUR, mode="nearest")
