@@ -294,7 +294,10 @@ KINDS = {
         OwnerModel.open,
         "owner_model",
         ("owners.json", "owners_summary.json"),
-        {"pipeline/owners/owner_model.py": frozenset({"owners_summary.json"})},
+        {
+            "pipeline/owners/owner_model.py": frozenset({"owners_summary.json"}),
+            "detector_runtime/src/detector_runtime/owners/head_file.py": frozenset({"owners.json"}),
+        },
     ),
     "runtime_package": Kind(
         RuntimePackage.open,
