@@ -295,8 +295,7 @@ KINDS = {
         "owner_model",
         ("owners.json", "owners_summary.json"),
         {
-            "pipeline/owners/owner_model.py": frozenset({"owners_summary.json"}),
-            "detector_runtime/src/detector_runtime/owners/head_file.py": frozenset({"owners.json"}),
+            "pipeline/owners/owner_model.py": frozenset({"owners.json", "owners_summary.json"}),
         },
     ),
     "runtime_package": Kind(

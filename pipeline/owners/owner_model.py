@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detector_runtime.errors import BundleError
 from detector_runtime.owners.head import OwnerHead
-from detector_runtime.owners.head_file import HEAD_NAME, read_head, write_head
+from detector_runtime.owners.head_file import read_head, write_head
 from pydantic import Field
 
 from pipeline.errors import OutpostError
@@ -20,6 +20,7 @@ from pipeline.owners.training import OwnerTraining, judged, train_head, with_thr
 from pipeline.progress import Report, silent
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 
+HEAD_FILE = "owners.json"
 SUMMARY_FILE = "owners_summary.json"
 TRAIN_AGAIN = "Materialize owner_model again."
 
@@ -89,14 +90,14 @@ class OwnerModel:
         trained = train_head(learned, players, drawn.summary.classes, training, report)
         head = with_threshold(trained, held_out)
         summary = _summary(head, len(learned), held_out)
-        write_text(folder / HEAD_NAME, write_head(head))
+        write_text(folder / HEAD_FILE, write_head(head))
         write_json(folder / SUMMARY_FILE, summary.model_dump(mode="json"), indent=2)
         return cls(folder, summary)
 
     @property
     def file(self) -> Path:
         """The head, as a bundle carries it."""
-        return self.folder / HEAD_NAME
+        return self.folder / HEAD_FILE
 
     def head(self) -> OwnerHead:
         """The head.
