@@ -34,6 +34,7 @@ from assets.graph.community.votes import vote_assets
 from assets.graph.cvat_tasks import cvat_task_assets
 from assets.graph.evaluation import evaluation_assets
 from assets.graph.game import game_assets
+from assets.graph.owners.owner_model import owner_assets
 from assets.graph.play.policies import policy_assets
 from assets.graph.play.published_policies import published_policy_assets
 from assets.graph.play.recordings import recording_assets
@@ -86,6 +87,7 @@ def build_definitions(
             *cvat_task_assets(pack),
             *annotation_batch_assets(pack),
             *prelabel_assets(pack),
+            *owner_assets(pack),
             *training_assets(pack),
             *evaluation_assets(pack),
             *classifier_assets(pack),

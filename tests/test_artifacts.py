@@ -70,6 +70,8 @@ from pipeline.labels.boxes import Box
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.merge import open_batches, plan_merge
 from pipeline.labels.training_set import TrainingSet
+from pipeline.owners.owner_model import OwnerModel
+from pipeline.owners.training import OwnerTraining
 from pipeline.play.policies.artifacts.policy_evaluation import PolicyEvaluation, PolicyVerdict
 from pipeline.play.policies.artifacts.trained_policies import TrainedPolicies
 from pipeline.play.policies.judging import PlayedGames, judge
@@ -85,6 +87,7 @@ from pipeline.release.published import Publication, PublishedModel
 from pipeline.scenes.dataset.shard_writer import Sources
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import write_set
+from pipeline.scenes.sources.catalogue import TEAM_COLOURS
 from pipeline.sprites.extract import ExtractionReport
 from pipeline.sprites.library import OpenLibrary
 
@@ -287,6 +290,14 @@ KINDS = {
         ("class_thresholds.json",),
         {"pipeline/evaluation/class_thresholds.py": frozenset({"class_thresholds.json"})},
     ),
+    "owner_model": Kind(
+        OwnerModel.open,
+        "owner_model",
+        ("owners.json", "owners_summary.json"),
+        {
+            "pipeline/owners/owner_model.py": frozenset({"owners.json", "owners_summary.json"}),
+        },
+    ),
     "runtime_package": Kind(
         RuntimePackage.open,
         "runtime_package",
@@ -441,6 +452,9 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
     drawn = SyntheticSet(home / "synthetic_set", write_set(home / "synthetic_set", PACK, sources))
     images = drawn.labelled_images(CLASSES)
     yield "synthetic_set", (drawn, tuple(drawn.scenes()), images)
+    players = list(zip(PACK.sprites.team_names, TEAM_COLOURS, strict=True))
+    once = OwnerTraining(epochs=1)
+    yield "owner_model", OwnerModel.write(home / "owner_model", drawn, players, once)
     source = _cvat_export(home / "cvat.zip")
     batch = ExportBatch.write(home / "export_batch", read_export(source, CLASSES), source)
     yield "export_batch", batch

@@ -45,6 +45,7 @@ class GameKeys:
     synthetic_set = _Key()
     cvat_export = _Key()
     cvat_merge = _Key()
+    owner_model = _Key()
     trained_weights = _Key()
     onnx_export = _Key()
     real_evaluation = _Key()
@@ -108,7 +109,7 @@ class GameKeys:
     @property
     def before_annotation(self) -> tuple[dg.AssetKey, ...]:
         """What is made from the game's files alone, in order."""
-        return (self.game_files, *self.scene_sources, self.synthetic_set)
+        return (self.game_files, *self.scene_sources, self.synthetic_set, self.owner_model)
 
     @property
     def export_batches(self) -> dg.DynamicPartitionsDefinition:

@@ -4,7 +4,7 @@
 written again. What was published is an artifact that names it, which keeps all that it was made of.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ import dagster as dg
 from detector_runtime.bundle import BundleMetrics, Interval, ThresholdTable
 from detector_runtime.updates.documents import MANIFEST_FILE
 
-from assets.core.building import AssetBuild, Metadata, build_asset, latest
+from assets.core.building import AssetBuild, Metadata, build_asset, latest, latest_version
 from assets.core.keys import GameKeys
 from assets.core.metadata import table
 from pipeline.evaluation.evaluation import Evaluation
@@ -22,6 +22,7 @@ from pipeline.evaluation.reports.report import EvaluationReport
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
 from pipeline.manifests import digest_of, sha256_of
+from pipeline.owners.owner_model import OwnerModel
 from pipeline.provenance import ArtifactVersion, Provenance, asset_name, code_version_of
 from pipeline.release.bundle import Release, release_version
 from pipeline.release.channels import CHALLENGER, CHANNELS
@@ -37,7 +38,7 @@ from resources.state import PROJECT_ROOT, is_checkout
 
 GROUP = "release"
 SERIES = "1.0.0"
-"""Versions of a detector differ in what follows the plus: a digest of model and thresholds."""
+"""Versions of a detector differ in what follows the plus: a digest of the models and thresholds."""
 
 
 def release_assets(pack: GamePack, *, publishes: bool = True) -> list[dg.AssetsDefinition]:
@@ -59,7 +60,7 @@ def release_assets(pack: GamePack, *, publishes: bool = True) -> list[dg.AssetsD
 
     @dg.asset(
         key=keys.runtime_package,
-        deps=[keys.onnx_export, keys.real_evaluation],
+        deps=[keys.onnx_export, keys.real_evaluation, keys.owner_model],
         group_name=GROUP,
         kinds={"python", "onnx"},
         code_version=code,
@@ -73,10 +74,14 @@ def release_assets(pack: GamePack, *, publishes: bool = True) -> list[dg.AssetsD
         export = latest(instance, store, keys.onnx_export)
         evaluation = latest(instance, store, keys.real_evaluation)
         recipe = {"thresholds": pack.thresholds.model_dump(mode="json"), "series": SERIES}
-        build = AssetBuild(context, store, keys.runtime_package, code, recipe, (export, evaluation))
+        # A game of which no owner model was made yet is shipped without one.
+        known = latest_version(instance, keys.owner_model)
+        owners = (store.open(known),) if known else ()
+        inputs = (export, evaluation, *owners)
+        build = AssetBuild(context, store, keys.runtime_package, code, recipe, inputs)
 
         def write(folder: Path) -> None:
-            release = _release(pack, export, Evaluation.open(evaluation.path).report)
+            release = _release(pack, export, Evaluation.open(evaluation.path).report, owners)
             RuntimePackage.write(folder, OnnxExport.open(export.path), release)
 
         return build_asset(build, write, lambda folder: show_package(RuntimePackage.open(folder)))
@@ -101,9 +106,14 @@ def show_package(package: RuntimePackage) -> Metadata:
     return {**shown, "real_f1": manifest.metrics.real_micro_f1.value}
 
 
-def _release(pack: GamePack, export: Artifact, report: EvaluationReport) -> Release:
+def _release(
+    pack: GamePack, export: Artifact, report: EvaluationReport, owners: Sequence[Artifact]
+) -> Release:
     digest = export.version.data_version
-    told_apart = digest_of([digest, pack.thresholds.model_dump(mode="json")])
+    told_by = {"owner_model": owners[0].version.data_version} if owners else {}
+    told_apart = digest_of(
+        [digest, pack.thresholds.model_dump(mode="json"), *sorted(told_by.values())]
+    )
     return Release(
         game=pack.name,
         version=release_version(SERIES, told_apart),
@@ -111,7 +121,8 @@ def _release(pack: GamePack, export: Artifact, report: EvaluationReport) -> Rele
             default=pack.thresholds.default, per_class=dict(pack.thresholds.per_class)
         ),
         metrics=_metrics(report),
-        lineage={"onnx_export": digest},
+        lineage={"onnx_export": digest, **told_by},
+        owner_head=OwnerModel.open(owners[0].path).file if owners else None,
     )
 
 

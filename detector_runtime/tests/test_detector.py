@@ -118,6 +118,8 @@ def test_results_become_json(constant_model: Callable[..., Path]) -> None:
             "confidence": 0.9,
             "area": 256.0,
             "tentative": False,
+            "owner": None,
+            "owner_confidence": 0.0,
         }
     ]
     assert values["image_size"] == [64, 64]

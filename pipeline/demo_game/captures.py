@@ -2,7 +2,8 @@
 
 The archives have the layout and the habits of CVAT's own: labels numbered from 1 in the project's
 order and not in the pack's, also those that were not used; boxes without a segmentation, polygons
-with one; `occluded` among the attributes and `rotation` for boxes alone.
+with one; `occluded` among the attributes and `rotation` for boxes alone, beside the
+attribute `owner` of every label.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def _box_shape(seen: SeenObject) -> Shape:
         "segmentation": [],
         "area": round(box.area, 2),
         "bbox": [float(box.x1), float(box.y1), float(box.width), float(box.height)],
-        "attributes": {"occluded": seen.occluded, "rotation": 0.0},
+        "attributes": {"occluded": seen.occluded, "rotation": 0.0, **_owner(seen)},
     }
 
 
@@ -94,8 +95,12 @@ def _polygon_shape(seen: SeenObject) -> Shape:
         "segmentation": [piece.astype(float).ravel().tolist() for piece in pieces],
         "area": sum(_area(piece) for piece in pieces),
         "bbox": [float(x1), float(y1), float(x2 - x1), float(y2 - y1)],
-        "attributes": {"occluded": seen.occluded},
+        "attributes": {"occluded": seen.occluded, **_owner(seen)},
     }
+
+
+def _owner(seen: SeenObject) -> dict[str, str]:
+    return {} if seen.owner is None else {"owner": seen.owner}
 
 
 BATCHES: Mapping[str, tuple[str, Callable[[SeenObject], Shape]]] = {

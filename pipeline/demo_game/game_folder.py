@@ -38,6 +38,10 @@ TEAM_COLOURS = {
     "Player 7": (130, 130, 130),
     "Player 8": (240, 130, 30),
 }
+PLAYER_NAMES = ("blue", "red", "green", "yellow", "teal", "purple", "grey", "orange")
+"""What the players are called, by the names of their colours, in that order."""
+NATURE = "nature"
+"""Owner of what belongs to no player."""
 
 
 class DrawnGameError(OutpostError):

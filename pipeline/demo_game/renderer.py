@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from pipeline.demo_game.art.catalogue import DISTRACTOR, drawing
 from pipeline.demo_game.art.raycasting import Mask, Pixels, SolidView
-from pipeline.demo_game.game_folder import TEAM_COLOURS
+from pipeline.demo_game.game_folder import NATURE, PLAYER_NAMES, TEAM_COLOURS
 from pipeline.demo_game.interface import draw_bar, draw_ellipse, draw_minimap, draw_resources
 from pipeline.demo_game.world import (
     FOOTPRINTS,
@@ -40,6 +40,8 @@ CAMERA_GRID = (4, 6)
 """Rows and columns of the places that the camera visits, there and back row by row."""
 MIN_VISIBLE = 0.3
 MIN_SIDE = 6
+OWN_WEIGHT, OWN_PIXELS = 128, 4
+"""An owner is seen by so many pixels in which the player's colour has that weight, of 255."""
 SHADOW_STRENGTH = 0.45
 FOG_STRENGTH = 0.42
 REACH = 110
@@ -70,6 +72,8 @@ class SeenObject:
         box: around its visible pixels.
         mask: bool, the visible pixels within `box`.
         occluded: whether something else or the interface hides a part of it.
+        owner: its player's colour, or "nature"; None of what shows nobody's colour, though it has
+            an owner.
         tag: its entity's.
     """
 
@@ -77,6 +81,7 @@ class SeenObject:
     box: Box
     mask: Mask
     occluded: bool
+    owner: str | None
     tag: int | None = None
 
 
@@ -334,8 +339,18 @@ class _Frame:
                 box=Box(left, top, right, bottom),
                 mask=self._ids[top:bottom, left:right] == number,
                 occluded=len(rows) < whole,
+                owner=self._shown_owner(entity, number),
                 tag=entity.tag,
             )
+
+    def _shown_owner(self, entity: Entity, number: int) -> str | None:
+        """Whose it is, where a person could tell by what is seen of it."""
+        if entity.player is None:
+            return NATURE
+        drawn = _drawing_of(entity)
+        target, source = _overlap(_corner_of(entity, drawn), drawn.mask.shape, self._image.shape)
+        coloured = (drawn.player[source] >= OWN_WEIGHT) & (self._ids[target] == number)
+        return PLAYER_NAMES[entity.player] if coloured.sum() >= OWN_PIXELS else None
 
 
 def _drawing_of(entity: Entity) -> SolidView:

@@ -143,6 +143,12 @@ class SpriteRules(Section):
     team_colours: list[Rgb] | None = Field(
         None, min_length=8, max_length=8, description="RGB of players 1 to 8."
     )
+    team_names: list[str] = Field(
+        ["blue", "red", "green", "yellow", "teal", "purple", "grey", "orange"],
+        min_length=8,
+        max_length=8,
+        description="What players 1 to 8 are called, by their colours; so owners are named.",
+    )
     palette: str | None = Field(
         None, description="File with the team colours, relative to the game's folder."
     )

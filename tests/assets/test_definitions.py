@@ -22,6 +22,7 @@ DESIGNED = {
     "terrain_backgrounds": {"game_files"},
     "water_backgrounds": {"game_files"},
     "synthetic_set": {"sprites", "terrain_backgrounds", "water_backgrounds"},
+    "owner_model": {"synthetic_set", "sprites"},
     "cvat_export": set(),
     "cvat_task": {"annotation_batch", "hard_negatives", "prelabels"},
     "cvat_merge": {"synthetic_set", "cvat_export"},
@@ -29,7 +30,7 @@ DESIGNED = {
     "onnx_export": {"trained_weights"},
     "real_evaluation": {"onnx_export", "cvat_merge", "cvat_export"},
     "class_thresholds": {"real_evaluation"},
-    "runtime_package": {"onnx_export", "real_evaluation"},
+    "runtime_package": {"onnx_export", "real_evaluation", "owner_model"},
     "annotation_batch": {"onnx_export", "real_evaluation", "cvat_export"},
     "hard_negatives": {"onnx_export", "real_evaluation", "cvat_export"},
     "prelabels": {

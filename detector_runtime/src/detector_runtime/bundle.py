@@ -19,7 +19,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -37,6 +37,7 @@ from detector_runtime._version import __version__
 from detector_runtime.errors import BundleError, DetectorError
 from detector_runtime.models.base import LARGEST_SCALE, SMALLEST_SCALE, Preprocess, TrainedOn
 from detector_runtime.models.onnx import ModelCard, OnnxModel, OnnxOptions, load_onnx
+from detector_runtime.owners.head import OwnerHead
 from detector_runtime.results import ModelSource
 from detector_runtime.thresholds import DEFAULT_CONFIDENCE, Thresholds
 
@@ -125,6 +126,9 @@ class BundleManifest(_Part):
         {}, description="Where it came from: game, data versions, code version, run id."
     )
     metrics: BundleMetrics | None = Field(None, description="None when it was never evaluated.")
+    owner_head: str | None = Field(
+        None, description="Which of the files tells whose things are; None where none does."
+    )
     min_runtime: Version = Field("0.1.0", description="Oldest detector_runtime that reads it.")
 
     @field_validator("files")
@@ -140,6 +144,8 @@ class BundleManifest(_Part):
     def _consistent(self) -> BundleManifest:
         if self.model not in self.files:
             raise ValueError(f"files does not list the model '{self.model}'")
+        if self.owner_head is not None and self.owner_head not in self.files:
+            raise ValueError(f"files does not list the owner head '{self.owner_head}'")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("classes names one class twice")
         if self.io.scale is not None and self.io.trained_on != "tile":
@@ -157,6 +163,8 @@ class BundleManifest(_Part):
         if self.io.scale is None:
             # Runtimes of before know no such key, and need none for such a model.
             del values["io"]["scale"]
+        if self.owner_head is None:
+            del values["owner_head"]
         return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
 
@@ -214,7 +222,20 @@ class Bundle:
         content = self.contents[manifest.model]
         model = load_onnx(content, card, options or OnnxOptions())
         _check_contract(manifest, model)
+        if manifest.owner_head is not None:
+            model.facts = replace(model.facts, owner_head=self._owner_head(manifest.owner_head))
         return model
+
+    def _owner_head(self, name: str) -> OwnerHead:
+        from detector_runtime.owners.head_file import read_head
+
+        head = read_head(self.contents[name], name)
+        if head.class_names != self.manifest.classes:
+            raise BundleError(
+                f"{name} in bundle {self.manifest.name} knows other classes than the model",
+                "The bundle was put together wrongly; build it again.",
+            )
+        return head
 
     @classmethod
     def _read(

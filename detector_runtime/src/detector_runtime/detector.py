@@ -295,6 +295,7 @@ class Detector:
             scale_ratio=ratio,
             truncated=self._is_truncated(inference.rows),
         )
+        result = self._with_owners(result, frame)
         sorted_out = time.perf_counter()
         result = self._tracked(result, distinct.where(~counts), timestamp)
         tracked = time.perf_counter()
@@ -309,6 +310,17 @@ class Detector:
         )
         return self._last
 
+    def _with_owners(self, result: Detections, frame: Frame) -> Detections:
+        head = self.model.facts.owner_head
+        if head is None:
+            return result
+        return replace(
+            result,
+            owner_names=head.owners,
+            owner_probabilities=head.probabilities(frame.rgb(), result.boxes, result.class_ids),
+            owner_threshold=head.threshold,
+        )
+
     def _tracked(self, result: Detections, weak: Candidates, timestamp: float | None) -> Detections:
         if self.tracker is None:
             # Each image by itself: without memory.
@@ -316,7 +328,7 @@ class Detector:
             return replace(result, ids=tuple(counted))
         x, y = self._unseen_shift.tolist()
         self._unseen_shift[:] = 0.0
-        too_weak = replace(result, **self._columns(weak))
+        too_weak = replace(result, **self._columns(weak), owner_probabilities=None)
         return self.tracker.update(result, too_weak, timestamp=timestamp, camera_shift=(x, y))
 
     def _observe(self, frame: Frame, timestamp: float | None) -> None:

@@ -17,6 +17,9 @@ from detector_runtime.errors import MissingDependencyError
 
 SERIALS_PER_CLASS = 1_000_000
 
+UNKNOWN_OWNER = "unknown"
+"""Owner of what was looked at, where no owner is likely enough."""
+
 ModelKind = Literal["bundle", "onnx", "pt", "mock"]
 
 
@@ -60,7 +63,9 @@ class DetectedEntity:
     corner; `confidence` lies between 0 and 1; `area` is in square pixels. `id` is the class name at
     first sight and a number, `sheep_0`, and keeps its meaning over frames while tracking is on.
     `tentative` marks what the tracker has seen only once, of a detector that gives false
-    detections.
+    detections. `owner` is the colour of its player, "nature" of what belongs to nobody, "unknown"
+    where no owner is likely enough, and None of a model that cannot tell owners;
+    `owner_confidence` lies between 0 and 1.
     """
 
     id: str
@@ -70,6 +75,8 @@ class DetectedEntity:
     confidence: float
     area: float = 0.0
     tentative: bool = False
+    owner: str | None = None
+    owner_confidence: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON or a prompt: pixels to 0.01, confidence to 0.0001."""
@@ -81,6 +88,8 @@ class DetectedEntity:
             "confidence": round(self.confidence, 4),
             "area": round(self.area, 2),
             "tentative": self.tentative,
+            "owner": self.owner,
+            "owner_confidence": round(self.owner_confidence, 4),
         }
 
 
@@ -92,6 +101,9 @@ class Detections(Sequence[DetectedEntity]):
     (n,) indices into `class_names`, `ids` n strings. `image_size` is (width, height).
     `scale_ratio` says how much larger (above 1) or smaller the model saw things than it did in
     training. `truncated` is True when the model reported all that it can: more may be there.
+    `owner_names` are the colours of the players, then "nature"; empty of a model that cannot tell
+    owners. `owner_probabilities` (n, owners) float32 goes with them, and `owner_threshold` is the
+    least probability of an owner that is named.
     """
 
     boxes: NDArray[np.float32]
@@ -105,6 +117,14 @@ class Detections(Sequence[DetectedEntity]):
     timings: Timings = field(default_factory=Timings)
     scale_ratio: float = 1.0
     truncated: bool = False
+    owner_names: tuple[str, ...] = ()
+    owner_probabilities: NDArray[np.float32] | None = None
+    owner_threshold: float = 0.5
+
+    @property
+    def owners(self) -> tuple[str | None, ...]:
+        """The owner of each entity; see `DetectedEntity`."""
+        return tuple(owner for owner, _ in self._owners())
 
     @cached_property
     def entities(self) -> list[DetectedEntity]:
@@ -119,10 +139,13 @@ class Detections(Sequence[DetectedEntity]):
             self.scores.tolist(),
             ((x2 - x1) * (y2 - y1)).tolist(),
             self.tentative.tolist(),
+            self._owners(),
         )
         return [
-            DetectedEntity(name, self.class_names[class_id], tuple(box), (x, y), score, area, new)
-            for name, class_id, box, x, y, score, area, new in zip(*columns)  # noqa: B905
+            DetectedEntity(
+                name, self.class_names[class_id], tuple(box), (x, y), score, area, new, *owner
+            )
+            for name, class_id, box, x, y, score, area, new, owner in zip(*columns)  # noqa: B905
         ]
 
     def __len__(self) -> int:
@@ -148,6 +171,9 @@ class Detections(Sequence[DetectedEntity]):
             class_ids=self.class_ids[chosen],
             ids=tuple(self.ids[index] for index in chosen),
             tentative=self.tentative[chosen],
+            owner_probabilities=(
+                None if self.owner_probabilities is None else self.owner_probabilities[chosen]
+            ),
         )
 
     def confirmed(self) -> Detections:
@@ -218,8 +244,20 @@ class Detections(Sequence[DetectedEntity]):
             data={
                 "class_name": names[self.class_ids].astype(str),
                 "entity_id": np.array(self.ids, dtype=str),
+                **({"owner": np.array(self.owners, dtype=str)} if self.owner_names else {}),
             },
         )
+
+    def _owners(self) -> list[tuple[str | None, float]]:
+        """Owner and its probability of each entity."""
+        found = self.owner_probabilities
+        if not self.owner_names or found is None:
+            return [(None, 0.0)] * len(self)
+        best = found.argmax(axis=1).tolist()
+        return [
+            (self.owner_names[index] if sure >= self.owner_threshold else UNKNOWN_OWNER, sure)
+            for index, sure in zip(best, found.max(axis=1).tolist())  # noqa: B905
+        ]
 
     def _serial(self, entity_id: str) -> int:
         # Numbers count within a class, supervision wants them unique over all.

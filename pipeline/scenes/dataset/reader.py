@@ -20,6 +20,7 @@ class WrittenObject:
 
     Attributes:
         dropped: why it is not labelled, or None for a label.
+        player: number of its player, 0 to 7, or None for what belongs to nobody.
     """
 
     class_name: str
@@ -31,6 +32,7 @@ class WrittenObject:
     dropped: str | None
     footprint: Footprint | None = None
     scale: float = 1.0
+    player: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def _object(entry: dict[str, Any]) -> WrittenObject:
         dropped=entry["dropped"],
         footprint=Footprint(**entry["footprint"]) if "footprint" in entry else None,
         scale=entry["scale"],
+        player=entry["player"],
     )
 
 

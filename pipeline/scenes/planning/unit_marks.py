@@ -51,11 +51,14 @@ def with_marks(
     for placement in placements:
         own = placement.player
         whose = stream.below(len(TEAM_COLOURS)) if own is None else own
+        owner = own
         for mark in marks:
             if placement.class_name in mark.classes and stream.one() < mark.rule.chance:
                 player = whose if mark.rule.of_player else stream.below(len(TEAM_COLOURS))
                 (below if mark.rule.under else above).extend(_laid(placement, mark, player))
-        below.append(placement)
+                # What shows no player's colour itself is told to be a player's by such a mark.
+                owner = whose if mark.rule.of_player else owner
+        below.append(placement if owner == own else placement._replace(player=owner))
     return (*below, *above)
 
 

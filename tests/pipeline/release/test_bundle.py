@@ -1,16 +1,22 @@
 """A bundle is what the runtime reads, says where it comes from, and is the same every time."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from detector_runtime.bundle import Bundle, BundleMetrics, Interval, ThresholdTable
 from detector_runtime.errors import BundleError
 from detector_runtime.models.base import TrainedOn
 from detector_runtime.models.training_scale import TrainingScale
+from detector_runtime.owners.evidence import GRID
+from detector_runtime.owners.head_file import write_head
 from doubles.models import export_metadata, write_detector
 
 from pipeline.export.contract import ContractReport, check_onnx_contract
+from pipeline.owners.examples import OwnerExamples
+from pipeline.owners.training import OwnerTraining, train_head
 from pipeline.release.bundle import Release, release_version, write_bundle
 
 CLASSES = ("knight", "sheep")
@@ -99,6 +105,33 @@ def test_the_same_model_gives_the_same_bundle(
         texts.add((tmp_path / name / "bundle.json").read_bytes())
 
     assert len(texts) == 1
+
+
+def test_a_bundle_carries_what_tells_owners_and_it_must_know_the_classes(
+    tmp_path: Path, model: Path, contract: ContractReport
+) -> None:
+    players = (("red", (220, 30, 30)), ("blue", (40, 80, 230)))
+    rng = np.random.default_rng(1)
+    examples = OwnerExamples(
+        rng.integers(0, 255, (128, GRID, GRID, 3)).astype(np.uint8),
+        np.ones((128, GRID, GRID), np.bool_),
+        rng.integers(0, len(CLASSES), 128),
+        np.eye(3, dtype=np.float32)[rng.integers(0, 3, 128)],
+    )
+    head = train_head(examples, players, CLASSES, OwnerTraining(epochs=1))
+    file = tmp_path / "owners.json"
+    file.write_text(write_head(head), "utf-8")
+
+    write_bundle(tmp_path / "bundle", model, contract, Release("demo", "1.0", owner_head=file))
+
+    bundle = Bundle.load(tmp_path / "bundle")
+    assert bundle.manifest.min_runtime == "0.3.0"
+    found = bundle.open().facts.owner_head
+    assert found is not None
+    assert found.owners == ("red", "blue", "nature")
+    file.write_text(write_head(replace(head, class_names=CLASSES[::-1])), "utf-8")
+    with pytest.raises(BundleError, match="other classes"):
+        write_bundle(tmp_path / "wrong", model, contract, Release("demo", "1.0", owner_head=file))
 
 
 def test_the_contract_of_another_file_is_noticed(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from detector_runtime.geometry.letterbox import Size
 from detector_runtime.images import Frame
+from detector_runtime.owners.head import OwnerHead
 from detector_runtime.results import ModelSource
 from detector_runtime.system.cores import cores_to_run_on, usable_cores
 from detector_runtime.thresholds import Thresholds
@@ -31,7 +32,8 @@ class ModelFacts:
     held whole frames or tiles of them at their own scale. `max_rows` is the most that it reports.
     `scale` is set where the model states at which scale it learned tiles: the input pixels per
     frame pixel. `keeps_scale` says that images are shown to it at that scale, whatever their size,
-    and `has_free_size` that its input grows with them.
+    and `has_free_size` that its input grows with them. `owner_head` tells whose things are, where
+    the model came with one.
     """
 
     source: ModelSource
@@ -43,6 +45,7 @@ class ModelFacts:
     scale: float | None = None
     keeps_scale: bool = False
     has_free_size: bool = False
+    owner_head: OwnerHead | None = None
 
 
 @dataclass(frozen=True)

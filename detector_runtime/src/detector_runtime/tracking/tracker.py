@@ -27,7 +27,7 @@ Pairs = tuple[Indices, Indices]
 Shift = tuple[float, float]
 
 VOTE_MEMORY = 0.95
-"""Share of a track's votes on its class that is left after each new one."""
+"""Share of a track's votes on its class and on its owner that is left after each new one."""
 
 TRUST_MEMORY = 0.98
 """Share of what is known of first sightings that is left after each frame."""
@@ -149,6 +149,7 @@ class _Tracks:
     motion: Motion
     ids: NDArray[np.object_]
     votes: NDArray[np.float64]
+    owner_votes: NDArray[np.float64]
     confirmed: NDArray[np.bool_]
     trusted: NDArray[np.bool_]
     age: Indices
@@ -222,6 +223,7 @@ class EntityTracker:
         self.class_names = tuple(class_names)
         self._counter = IdCounter(self.class_names)
         self._confirmed_count = self._lost_count = 0.0
+        self._owner_names: tuple[str, ...] = ()
         self._tracks = self._new_tracks(np.empty((0, 4)), _nothing(np.float32), _nothing(np.intp))
         self._camera = np.zeros(2)
         self._clock: float | None = None
@@ -304,6 +306,7 @@ class EntityTracker:
             class_ids=tracks.class_ids(),
             ids=tuple(tracks.ids.tolist()),
             tentative=np.zeros(len(tracks), np.bool_),
+            owner_probabilities=_shares(tracks.owner_votes),
         )
 
     def get_confidence(self, *, timestamp: float | None = None) -> float:
@@ -329,6 +332,10 @@ class EntityTracker:
     def _step(self, seen: _Seen, steps: float, frame: Detections) -> Detections:
         self._confirmed_count *= TRUST_MEMORY
         self._lost_count *= TRUST_MEMORY
+        if frame.owner_names != self._owner_names:
+            # Another model: what was said of other owners means nothing now.
+            self._owner_names = frame.owner_names
+            self._tracks.owner_votes = np.zeros((len(self._tracks), len(frame.owner_names)))
         self._tracks.motion.predict(steps)
         boxes = seen.boxes + np.tile(self._camera, 2)
         in_view = self._in_view(frame.image_size)
@@ -341,6 +348,7 @@ class EntityTracker:
         unexplained[detected] = False
         fresh = np.flatnonzero(unexplained)
         born = self._new_tracks(centred(boxes[fresh]), seen.scores[fresh], seen.class_ids[fresh])
+        born.owner_votes = seen.owners[fresh].astype(np.float64)
         # Positions of the reported tracks, before those given up leave.
         rows = np.concatenate([matched, len(self._tracks) + np.arange(len(fresh))])
         columns = np.concatenate([detected, fresh])
@@ -394,6 +402,8 @@ class EntityTracker:
         off = tracks.motion.update(matched, centred(boxes[detected]))
         tracks.votes[matched] *= VOTE_MEMORY
         tracks.votes[matched, seen.class_ids[detected]] += seen.scores[detected]
+        tracks.owner_votes[matched] *= VOTE_MEMORY
+        tracks.owner_votes[matched] += seen.owners[detected]
         tracks.scores[matched] = seen.scores[detected]
         tracks.hits[matched] += 1
         self._confirmed_count += int((tracks.hits[matched] == self.settings.confirm_hits).sum())
@@ -443,6 +453,7 @@ class EntityTracker:
             class_ids=np.argmax(tracks.votes[rows], axis=1),
             ids=tuple(tracks.ids[rows].tolist()),
             tentative=~(tracks.confirmed | tracks.trusted)[rows],
+            owner_probabilities=_shares(tracks.owner_votes[rows]),
         )
 
     def _new_tracks(
@@ -456,6 +467,7 @@ class EntityTracker:
             motion=Motion.start(noise, measured),
             ids=np.array(self._counter.take(class_ids), object),
             votes=votes,
+            owner_votes=np.zeros((count, len(self._owner_names))),
             confirmed=(scores >= self.settings.sure_score) | (self.settings.confirm_hits <= 1),
             trusted=np.full(count, self._trusts_at_once()),
             age=np.ones(count, np.intp),
@@ -530,6 +542,7 @@ class _Seen:
     scores: NDArray[np.float32]
     class_ids: Indices
     counts: NDArray[np.bool_]
+    owners: NDArray[np.float32]
 
     @classmethod
     def of(cls, detections: Detections, weak: Detections | None) -> _Seen:
@@ -541,6 +554,7 @@ class _Seen:
             np.concatenate([part.scores for part in parts]),
             np.concatenate([part.class_ids for part in parts]),
             counts,
+            np.concatenate([_owner_votes_of(part) for part in parts]),
         )
 
 
@@ -605,6 +619,22 @@ class GreedyTracker:
                 taken_new.add(b)
                 pairs.append((before.ids[a], b))
         return pairs
+
+
+def _owner_votes_of(detections: Detections) -> NDArray[np.float32]:
+    """What each detection says of its owner; nothing where it was not asked."""
+    found = detections.owner_probabilities
+    if found is not None:
+        return found
+    return np.zeros((len(detections), len(detections.owner_names)), np.float32)
+
+
+def _shares(votes: NDArray[np.float64]) -> NDArray[np.float32] | None:
+    """Votes of each row as shares of all; 0 where there is none."""
+    if votes.shape[1] == 0:
+        return None
+    whole = np.maximum(votes.sum(axis=1, keepdims=True), 1e-9)
+    return np.asarray(votes / whole, np.float32)
 
 
 def _nothing(kind: Any) -> NDArray[Any]:

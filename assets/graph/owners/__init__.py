@@ -1,0 +1,1 @@
+"""Whose things are: one asset, which packages carry."""
