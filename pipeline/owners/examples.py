@@ -7,20 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from detector_runtime.owners.evidence import sampled
+from detector_runtime.owners.evidence import GRID, sampled
 from PIL import Image
 
-from pipeline.errors import OutpostError
 from pipeline.labels.synthetic import Subset
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.subsampling import spread_over
 
 JITTER = 0.05
 """How far a detector's sides are off, as a share of the box's: one standard deviation."""
-
-
-class OwnerTrainingError(OutpostError):
-    """A set from which nobody can learn whose things are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +42,7 @@ class OwnerExamples:
     @property
     def told(self) -> npt.NDArray[np.bool_]:
         """Which of them show whose they are."""
-        return np.asarray(self.targets.max(axis=1) == 1)
+        return np.asarray(self.targets.max(axis=1, initial=0) == 1)
 
 
 def examples_of(
@@ -59,12 +54,14 @@ def examples_of(
         seed: of how far boxes are off, as those of a detector are.
 
     Raises:
-        OwnerTrainingError: no object is labelled in the subset.
         SceneSetError: the set cannot be read.
     """
     rng = np.random.default_rng([seed, len(subset)])
     numbers = {name: index for index, name in enumerate(drawn.summary.classes)}
-    samples, inside, classes, owners = [], [], list[int](), list[int]()
+    # Of no image, so that a subset without objects has examples of the same shapes.
+    samples = [np.zeros((0, GRID, GRID, 3), np.uint8)]
+    inside = [np.zeros((0, GRID, GRID), np.bool_)]
+    classes, owners = list[int](), list[int]()
     scenes = [scene for scene in drawn.scenes() if scene.subset == subset]
     for scene in spread_over(scenes, most_images):
         objects = [one for one in scene.objects if one.dropped is None and one.visible]
@@ -79,11 +76,6 @@ def examples_of(
         inside.append(there)
         classes += [numbers[one.class_name] for one in objects]
         owners += [players if one.player is None else one.player for one in objects]
-    if not samples:
-        raise OwnerTrainingError(
-            f"No object is labelled in the subset {subset} of {drawn.folder}.",
-            "Draw more images: scenes.images of the pack.",
-        )
     class_ids = np.array(classes, np.intp)
     targets = _targets(class_ids, np.array(owners), players)
     return OwnerExamples(np.concatenate(samples), np.concatenate(inside), class_ids, targets)

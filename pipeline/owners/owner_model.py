@@ -29,6 +29,10 @@ class OwnerModelError(OutpostError):
     """A folder that holds no head, or not all of it."""
 
 
+class OwnerTrainingError(OutpostError):
+    """A set from which nobody can learn whose things are."""
+
+
 class OwnerSummary(Record):
     """What was learned, and how well."""
 
@@ -81,11 +85,17 @@ class OwnerModel:
             players: name and RGB of each player's colour.
 
         Raises:
-            OwnerTrainingError: a subset shows no object.
+            OwnerTrainingError: no object is labelled in the training scenes. Without any in the
+                validation scenes the head names an owner only where it is all but certain.
             SceneSetError: the set cannot be read.
         """
         size, most, seed = len(players), training.most_images, training.seed
         learned = examples_of(drawn, "train", size, most, seed)
+        if not len(learned):
+            raise OwnerTrainingError(
+                f"No object is labelled in the training scenes of {drawn.folder}.",
+                "Draw more images: scenes.images of the pack.",
+            )
         held_out = examples_of(drawn, "val", size, most, seed)
         trained = train_head(learned, players, drawn.summary.classes, training, report)
         head = with_threshold(trained, held_out)

@@ -93,7 +93,7 @@ def judged(head: OwnerHead, examples: OwnerExamples) -> Floats:
         )
         for start in range(0, len(examples), 256)
     ]
-    return np.concatenate(parts)
+    return np.concatenate([np.zeros((0, len(head.owners)), np.float32), *parts])
 
 
 def with_threshold(head: OwnerHead, examples: OwnerExamples) -> OwnerHead:

@@ -50,6 +50,13 @@ def test_the_same_examples_give_the_same_head() -> None:
         assert np.array_equal(array, getattr(heads[1].weights, name))
 
 
+def test_without_validation_scenes_only_what_is_all_but_certain_is_named() -> None:
+    head = train_head(drawn(100, 1), PLAYERS, CLASSES, OwnerTraining(epochs=1))
+    nothing = drawn(0, 2)
+    assert judged(head, nothing).shape == (0, 4)
+    assert with_threshold(head, nothing).threshold == 0.95
+
+
 def test_a_folder_without_a_head_names_the_asset(tmp_path: Path) -> None:
     with pytest.raises(OwnerModelError, match="owner_model"):
         OwnerModel.open(tmp_path)
