@@ -34,6 +34,7 @@ from assets.graph.community.votes import vote_assets
 from assets.graph.cvat_tasks import cvat_task_assets
 from assets.graph.evaluation import evaluation_assets
 from assets.graph.game import game_assets
+from assets.graph.play.arena import arena_assets
 from assets.graph.play.policies import policy_assets
 from assets.graph.play.published_policies import published_policy_assets
 from assets.graph.play.recordings import recording_assets
@@ -97,6 +98,7 @@ def build_definitions(
             *recording_assets(pack),
             *policy_assets(pack),
             *published_policy_assets(pack, publishes=publishes),
+            *arena_assets(pack),
         ],
         asset_checks=asset_checks(pack),
         jobs=[retrain, *community],

@@ -24,6 +24,7 @@ from pipeline.play.simulator.rules import SIDES
 from pipeline.play.simulator.scripted import SKILLS
 from resources.run_log import reporter
 
+
 class WatchedGameError(OutpostError):
     """A game of which there is no film."""
 
