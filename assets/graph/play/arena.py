@@ -4,8 +4,6 @@ All of it is trained on the processor of the run. What a run that was killed had
 working folder that follows from the recipe: to materialize again goes on there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path

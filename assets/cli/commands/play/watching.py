@@ -14,8 +14,8 @@ def watch(
     player: Annotated[
         str | None,
         typer.Argument(
-            help="A folder of cloned policies, the file of one that has learned by playing, random, "
-            "or scripted_l1 to scripted_l5.",
+            help="A folder of cloned policies, the file of one that has learned by playing, "
+            "random, or scripted_l1 to scripted_l5.",
             show_default="policies",
         ),
     ] = None,
