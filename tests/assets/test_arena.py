@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,8 @@ import dagster as dg
 import pytest
 import yaml
 from doubles.pages import shown
-from filelock import FileLock
 
-from assets.core.building import AssetBuild, NotMaterializedError
+from assets.core.building import NotMaterializedError
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadError
 from assets.core.runs import CheckFailedError, materialize
@@ -32,6 +32,7 @@ from assets.graph.play.arena import (
 from pipeline.play.arena.artifacts.arena_league import ArenaLeague
 from pipeline.play.arena.artifacts.arena_policy import ArenaPolicy
 from pipeline.play.arena.training.api import go_on
+from pipeline.provenance import Recipe
 from resources.defaults import Resources
 from resources.instance import open_instance
 from resources.paths import Paths
@@ -130,21 +131,20 @@ def test_the_arena_goes_on_after_a_kill_and_shows_itself(arena: Arena, tmp_path:
     assert not list((tmp_path / "home" / "jobs").iterdir())
 
 
-def test_two_runs_do_not_work_on_the_same(arena: Arena) -> None:
-    context, store = dg.build_asset_context(), arena.resources.artifacts.store
-    build = AssetBuild(context, store, KEYS.arena_league, "1", {})
-    with working_folder(build, arena.resources.paths) as folder:
-        (folder / "begun").write_text("kept")
-        held = FileLock(folder / ".lock")
-        held.acquire()  # Nothing but waiting for another process is tried below.
-        with (
-            pytest.raises(ArenaBusyError, match="Another run is making demo/arena/league"),
-            working_folder(build, arena.resources.paths),
-        ):
+def test_two_runs_do_not_work_on_the_same(tmp_path: Path) -> None:
+    paths = Paths.below(tmp_path)
+    name = KEYS.arena_league.to_user_string()
+    recipe = Recipe(asset=name, partition=None, code_version="1", config={}, inputs=())
+
+    def work() -> None:
+        with working_folder(recipe, paths):
             pass
-        held.release()
+
+    with working_folder(recipe, paths) as folder, ThreadPoolExecutor() as others:
+        with pytest.raises(ArenaBusyError, match="Another run is making demo/arena/league"):
+            others.submit(work).result()
     assert not folder.exists()
-    with pytest.raises(KeyboardInterrupt), working_folder(build, arena.resources.paths) as folder:
+    with pytest.raises(KeyboardInterrupt), working_folder(recipe, paths) as folder:
         raise KeyboardInterrupt
     assert folder.is_dir(), "what was interrupted is gone on with"
 

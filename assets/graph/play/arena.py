@@ -37,7 +37,7 @@ from pipeline.play.arena.league.settings import LeagueSettings
 from pipeline.play.arena.learner.settings import DistillationSettings
 from pipeline.play.arena.training.config import PolicyTrainingConfig
 from pipeline.play.policies.artifacts.trained_policies import TrainedPolicies
-from pipeline.provenance import code_version_behind
+from pipeline.provenance import Recipe, code_version_behind
 from resources.artifacts import Artifact, Artifacts
 from resources.files import remove_tree
 from resources.paths import Paths
@@ -254,7 +254,7 @@ def _policy(pack: GamePack) -> dg.AssetsDefinition:
         build = AssetBuild(context, artifacts.store, keys.arena_policy, code, recipe, clones)
         clone = TrainedPolicies.open(clones[0].path).folder if clones else None
         plan = PolicyPlan(games=config.games, film_seed=config.film_seed)
-        with working_folder(build, paths) as work:
+        with working_folder(build.recipe, paths) as work:
             training = config.training(clone, work)
             return build_asset(
                 build,
@@ -292,7 +292,7 @@ def _league(pack: GamePack) -> dg.AssetsDefinition:
             settings = config.settings(ArenaPolicy.open(policy.path).weights)
             ArenaLeague.write(folder, settings, work, config.film_seed, build.report)
 
-        with working_folder(build, paths) as work:
+        with working_folder(build.recipe, paths) as work:
             return build_asset(build, write, show_league)
 
     return league
@@ -325,7 +325,7 @@ def _ratings(pack: GamePack) -> dg.AssetsDefinition:
             played = ArenaLeague.open(league.path)
             ArenaRatings.write(folder, played, config.games, work, build.report)
 
-        with working_folder(build, paths) as work:
+        with working_folder(build.recipe, paths) as work:
             return build_asset(build, write, show_ratings)
 
     return ratings
@@ -364,7 +364,7 @@ def _benchmarks(pack: GamePack) -> dg.AssetsDefinition:
             last = ArenaLeague.open(league.path).last
             ArenaBenchmarks.write(folder, last, config.plan(), work, build.report)
 
-        with working_folder(build, paths) as work:
+        with working_folder(build.recipe, paths) as work:
             return build_asset(build, write, show_benchmarks)
 
     return benchmarks
@@ -375,21 +375,21 @@ class NoBenchmarkError(OutpostError):
 
 
 @contextmanager
-def working_folder(build: AssetBuild, paths: Paths) -> Iterator[Path]:
+def working_folder(recipe: Recipe, paths: Paths) -> Iterator[Path]:
     """The folder in which a recipe is worked on; it stays where that is interrupted.
 
     Raises:
         ArenaBusyError: another run makes the same at this moment.
     """
-    recipe = build.recipe
-    folder = paths.state.jobs / f"arena-{build.key.path[-1]}-{recipe.input_key[:16]}"
+    name = recipe.asset.rpartition("/")[2]
+    folder = paths.state.jobs / f"arena-{name}-{recipe.input_key[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock", timeout=0)
     try:
         lock.acquire()
     except Timeout as error:
         raise ArenaBusyError(
-            f"Another run is making {build.name} from the same inputs.",
+            f"Another run is making {recipe.asset} from the same inputs.",
             "Wait for that one: this one would make the same.",
         ) from error
     try:
