@@ -140,9 +140,12 @@ def test_two_runs_do_not_work_on_the_same(tmp_path: Path) -> None:
         with working_folder(recipe, paths):
             pass
 
-    with working_folder(recipe, paths) as folder, ThreadPoolExecutor() as others:
-        with pytest.raises(ArenaBusyError, match="Another run is making demo/arena/league"):
-            others.submit(work).result()
+    with (
+        working_folder(recipe, paths) as folder,
+        ThreadPoolExecutor() as others,
+        pytest.raises(ArenaBusyError, match="Another run is making demo/arena/league"),
+    ):
+        others.submit(work).result()
     assert not folder.exists()
     with pytest.raises(KeyboardInterrupt), working_folder(recipe, paths) as folder:
         raise KeyboardInterrupt

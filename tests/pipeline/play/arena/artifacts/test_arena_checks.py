@@ -171,5 +171,6 @@ def test_benchmarks_tell_the_criteria_that_are_not_met(tmp_path: Path) -> None:
     assert told.startswith("drop of wins, zero-shot: 0.400 (")
     assert told.endswith("asked below 0.200: fail")
     assert kept.problems_of(GENERALIST) == []
+    assert kept.chart_of(result).count(">maps<") == 1, "it is named once"
     with pytest.raises(ArenaBenchmarksError, match="no benchmark"):
         ArenaBenchmarks.open(tmp_path / TRANSFER)
