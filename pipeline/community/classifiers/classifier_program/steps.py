@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from typing import Any
 
@@ -100,10 +101,37 @@ class Steps:
         average_statistics(replicas)
         return torch.cat(losses)
 
+    def measure_statistics(self, batches: Iterable[Any]) -> None:
+        """Make the running statistics of batch normalization their means over some batches.
+
+        Args:
+            batches: images of 0 to 1, two or more in each; workers take one each at a time.
+        """
+        self.train()
+        waiting, seen = iter(batches), [0] * len(self.replicas)
+        with ExitStack() as stack:
+            for replica in self.replicas:
+                stack.enter_context(counting_alike(replica))
+            while few := list(islice(waiting, len(self.replicas))):
+                pairs = list(zip(self.replicas, few, strict=False))
+                if self.workers is None:
+                    self._look(*pairs[0])
+                else:
+                    self.workers.map(lambda pair: self._look(*pair), pairs)
+                seen = [count + (number < len(few)) for number, count in enumerate(seen)]
+        average_statistics(self.replicas, seen)
+
     def train(self) -> None:
         """Have batch normalization work as in training."""
         for replica in self.replicas:
             set_training(replica, self.frozen)
+
+    def _look(self, network: Any, images: Any) -> None:
+        import torch
+
+        # A thread begins with gradients.
+        with torch.no_grad(), self.precision:
+            features_of(network, normalized(images))
 
     def _part(self, network: Any, share: tuple[Any, Any, Any], whole: int) -> Any:
         images, labels, kept = share
@@ -112,6 +140,26 @@ class Steps:
         losses = focal_losses(logits, labels, self.gamma)
         (losses.sum() / whole).backward()
         return losses.detach()
+
+
+@contextmanager
+def counting_alike(network: Any) -> Iterator[None]:
+    """Begin the running statistics of batch normalization anew, as means over the batches within,
+    each counting alike."""
+    import torch
+
+    layers = [
+        layer
+        for layer in network.modules()
+        if isinstance(layer, torch.nn.BatchNorm2d) and layer.training
+    ]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None
+    yield
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
 
 
 def batches_of(images: Any, device: Any) -> Iterator[Any]:

@@ -19,7 +19,7 @@ from .augmentation import BY_KIND, augment
 from .checkpoints import ClassifierCheckpoint, moments_of, restore_moments
 from .constants import HEAD, LAYERS
 from .images import Images, Sampler, as_input
-from .networks import features_of, freeze, head_of, normalized, set_training
+from .networks import features_of, freeze, head_of, normalized
 from .starting import Start
 from .steps import Steps, answers, batches_of, focal_losses, without_gradients
 
@@ -116,7 +116,10 @@ class ClassifierTrainer:
         freeze(network, frozen)
         rate = self.chosen["rate"] * (self.chosen["finetune_rate"] if is_tuned else 1.0)
         learning = [weight for weight in network.parameters() if weight.requires_grad]
-        optimizer = torch.optim.AdamW(learning, rate, weight_decay=self.chosen["weight_decay"])
+        # Fused: hundreds of small tensors in one call, in a quarter of the time.
+        optimizer = torch.optim.AdamW(
+            learning, rate, weight_decay=self.chosen["weight_decay"], fused=True
+        )
         sampler = Sampler(self.train.labels, self.train.trust, self.chosen["hard_cap"])
         done = self._restore(network, optimizer, sampler, saved) if saved else 0
         steps = Steps(network, self.chosen["gamma"], self.workers, frozen)
@@ -126,7 +129,7 @@ class ClassifierTrainer:
             loss = self._epoch(steps, optimizer, sampler, (epoch, epochs, side, rate))
             seconds = round(time.monotonic() - began, 3)
             is_whole = side == self.job["input_side"]
-            self._measure_statistics(network, epoch, frozen, side)
+            self._measure_statistics(steps, epoch, side)
             figures = self.validate(network, side)
             stops = self.keep_best(network, figures["val_loss"]) if is_whole else False
             place = {"stage": LAYERS, "epoch": epoch, "epochs": epochs}
@@ -216,7 +219,7 @@ class ClassifierTrainer:
             raise FloatingPointError(f"the loss is no number in epoch {epoch}: lower the rate")
         return total / sum(map(len, batches))
 
-    def _measure_statistics(self, network: Any, epoch: int, frozen: int, side: int) -> None:
+    def _measure_statistics(self, steps: Steps, epoch: int, side: int) -> None:
         """Take what batch normalization knows of the images from the weights as they are now.
 
         Its running means follow weights that move fast by tens of steps, which is all that a small
@@ -224,25 +227,13 @@ class ClassifierTrainer:
         """
         import torch
 
-        set_training(network, frozen)
-        layers = [
-            each
-            for each in network.modules()
-            if isinstance(each, torch.nn.BatchNorm2d) and each.training
-        ]
         generator = self._generator(LAYERS, epoch)
         order = torch.randperm(len(self.train), generator=generator)[:STATISTICS_IMAGES]
-        momenta = [layer.momentum for layer in layers]
-        for layer in layers:
-            layer.reset_running_stats()
-            layer.momentum = None  # The mean of all batches, each counting alike.
-        with torch.no_grad():
-            for rows in order.split(self.chosen["batch"]):
-                if len(rows) > 1:
-                    images, _ = self._batch(rows, side, generator)
-                    features_of(network, normalized(images))
-        for layer, momentum in zip(layers, momenta, strict=True):
-            layer.momentum = momentum
+        steps.measure_statistics(
+            self._batch(rows, side, generator)[0]
+            for rows in order.split(self.chosen["batch"])
+            if len(rows) > 1
+        )
 
     def _batch(self, rows: Any, side: int, generator: Any) -> tuple[Any, Any]:
         pixels = as_input(self.train.pixels[rows].to(self.device))

@@ -170,14 +170,20 @@ def share_statistics(replicas: list[Any]) -> None:
         torch._foreach_copy_(statistics_of(replica), own)
 
 
-def average_statistics(replicas: list[Any]) -> None:
-    """Make the running statistics of the first the mean of all."""
+def average_statistics(replicas: list[Any], weights: Sequence[int] | None = None) -> None:
+    """Make the running statistics of the first the mean of all.
+
+    Args:
+        weights: how much each counts, one of them at least more than 0; None for alike.
+    """
     import torch
 
+    weights = weights or [1] * len(replicas)
     own = statistics_of(replicas[0])
-    for replica in replicas[1:]:
-        torch._foreach_add_(own, statistics_of(replica))
-    torch._foreach_div_(own, len(replicas))
+    torch._foreach_mul_(own, weights[0])
+    for replica, weight in zip(replicas[1:], weights[1:], strict=True):
+        torch._foreach_add_(own, statistics_of(replica), alpha=weight)
+    torch._foreach_div_(own, sum(weights))
 
 
 def statistics_of(model: Any) -> list[Any]:

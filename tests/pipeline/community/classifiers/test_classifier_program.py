@@ -297,6 +297,23 @@ def test_threads_that_share_a_batch_leave_out_the_same_features_each_time() -> N
     assert not torch.equal(losses[0], losses[3])
 
 
+@pytest.mark.parametrize("batches", [1, 2, 5])
+@pytest.mark.parametrize("threads", [0, 2, 3])
+def test_statistics_are_the_means_over_all_batches_however_many_threads_look(
+    batches: int, threads: int
+) -> None:
+    network = Tiny()
+    norm = network.features[1]
+    norm.running_mean += 7  # What was known before counts for nothing.
+    images = torch.rand(batches, 16, 3, 8, 8, generator=generator())
+    seen = network.features[0](networks.normalized(images.flatten(0, 1))).detach()
+    each = seen.unflatten(0, (batches, 16)).transpose(1, 2).flatten(2)
+    Steps(network, 2.0, Workers(threads, threads) if threads else None).measure_statistics(images)
+    assert torch.allclose(norm.running_mean, each.mean(dim=2).mean(dim=0), atol=1e-5)
+    assert torch.allclose(norm.running_var, each.var(dim=2).mean(dim=0), atol=1e-5)
+    assert norm.momentum == 0.1
+
+
 def test_threads_say_of_images_what_one_says_in_the_same_order() -> None:
     network = Tiny(3)
     images = torch.randint(0, 256, (3 * AT_ONCE + 5, 3, 8, 8), generator=generator())
