@@ -26,6 +26,28 @@ from pipeline.labels.comparing.leakage import find_leaks
 from pipeline.labels.coverage import coverage_warnings
 from pipeline.labels.formats.label_names import unknown_label_problems
 from pipeline.labels.training_set import TrainingSet
+from pipeline.play.arena.artifacts.arena_benchmarks import (
+    GENERALIST,
+    HISTORICAL,
+    TRANSFER,
+    ArenaBenchmarks,
+)
+from pipeline.play.arena.artifacts.arena_league import (
+    ArenaLeague,
+    completeness_problems,
+    exploitability_problems,
+    rating_fall_problems,
+)
+from pipeline.play.arena.artifacts.arena_policy import (
+    ArenaPolicy,
+    clone_problems,
+)
+from pipeline.play.arena.artifacts.arena_policy import random_problems as arena_random_problems
+from pipeline.play.arena.artifacts.arena_ratings import (
+    ArenaRatings,
+    agreement_problems,
+    surprise_problems,
+)
 from pipeline.play.policies.artifacts.policy_evaluation import (
     PolicyEvaluation,
     random_problems,
@@ -84,6 +106,16 @@ def _play_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
         _check(pack, keys.policies, TrainedPolicies.open, _held_out_targets, WARN),
         _check(pack, keys.policy_evaluation, PolicyEvaluation.open, _beats_random),
         _check(pack, keys.policy_evaluation, PolicyEvaluation.open, _reaches_recorded_return, WARN),
+        _check(pack, keys.arena_policy, ArenaPolicy.open, _wins_against_random),
+        _check(pack, keys.arena_policy, ArenaPolicy.open, _wins_against_clone, WARN),
+        _check(pack, keys.arena_league, ArenaLeague.open, _league_complete),
+        _check(pack, keys.arena_league, ArenaLeague.open, _not_more_exploitable, WARN),
+        _check(pack, keys.arena_league, ArenaLeague.open, _not_weaker, WARN),
+        _check(pack, keys.arena_ratings, ArenaRatings.open, _ratings_agree),
+        _check(pack, keys.arena_ratings, ArenaRatings.open, _ratings_explain_matches, WARN),
+        _check(pack, keys.arena_benchmarks, ArenaBenchmarks.open, _transfer, WARN),
+        _check(pack, keys.arena_benchmarks, ArenaBenchmarks.open, _generalist, WARN),
+        _check(pack, keys.arena_benchmarks, ArenaBenchmarks.open, _historical, WARN),
     ]
 
 
@@ -236,3 +268,53 @@ def _beats_random(_case: Case, evaluation: PolicyEvaluation) -> Sequence[object]
 def _reaches_recorded_return(_case: Case, evaluation: PolicyEvaluation) -> Sequence[object]:
     """The policies reach four fifths of the return of those whom they learned from."""
     return share_problems(evaluation.verdict)
+
+
+def _wins_against_random(_case: Case, policy: ArenaPolicy) -> Sequence[object]:
+    """The policy wins more than half of its games against a random player, by the interval."""
+    return arena_random_problems(policy)
+
+
+def _wins_against_clone(_case: Case, policy: ArenaPolicy) -> Sequence[object]:
+    """A policy that began as a copy wins 70% at least against those that it was copied from."""
+    return clone_problems(policy)
+
+
+def _league_complete(_case: Case, league: ArenaLeague) -> Sequence[object]:
+    """Every round is there, and every two players have one match of as many games as asked."""
+    return completeness_problems(league)
+
+
+def _not_more_exploitable(_case: Case, league: ArenaLeague) -> Sequence[object]:
+    """Who was trained against the last round does not certainly win more than against the first."""
+    return exploitability_problems(league)
+
+
+def _not_weaker(_case: Case, league: ArenaLeague) -> Sequence[object]:
+    """The last round is not rated certainly below what the league began as."""
+    return rating_fall_problems(league)
+
+
+def _ratings_agree(_case: Case, ratings: ArenaRatings) -> Sequence[object]:
+    """Ratings are what follows from the recorded matches, of which every two players have one."""
+    return agreement_problems(ratings)
+
+
+def _ratings_explain_matches(_case: Case, ratings: ArenaRatings) -> Sequence[object]:
+    """No match ends far from what the ratings of its players say."""
+    return surprise_problems(ratings)
+
+
+def _transfer(_case: Case, benchmarks: ArenaBenchmarks) -> Sequence[object]:
+    """The policy plays on drawn maps as it does on made ones; passes where it was not run."""
+    return benchmarks.problems_of(TRANSFER)
+
+
+def _generalist(_case: Case, benchmarks: ArenaBenchmarks) -> Sequence[object]:
+    """The policy plays held-out set-ups beside specialists; passes where it was not run."""
+    return benchmarks.problems_of(GENERALIST)
+
+
+def _historical(_case: Case, benchmarks: ArenaBenchmarks) -> Sequence[object]:
+    """Battles of the past end as they did and as recorded; passes where it was not run."""
+    return benchmarks.problems_of(HISTORICAL)

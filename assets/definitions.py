@@ -35,6 +35,7 @@ from assets.graph.cvat_tasks import cvat_task_assets
 from assets.graph.evaluation import evaluation_assets
 from assets.graph.game import game_assets
 from assets.graph.owners.owner_model import owner_assets
+from assets.graph.play.arena import arena_assets
 from assets.graph.play.policies import policy_assets
 from assets.graph.play.published_policies import published_policy_assets
 from assets.graph.play.recordings import recording_assets
@@ -99,6 +100,7 @@ def build_definitions(
             *recording_assets(pack),
             *policy_assets(pack),
             *published_policy_assets(pack, publishes=publishes),
+            *arena_assets(pack),
         ],
         asset_checks=asset_checks(pack),
         jobs=[retrain, *community],

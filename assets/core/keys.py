@@ -32,6 +32,13 @@ class _PlayKey(_Key):
         return dg.AssetKey([keys.game, "play", self._name])
 
 
+class _ArenaKey(_Key):
+    """The key of an asset of policies that play against each other."""
+
+    def __get__(self, keys: "GameKeys", _owner: type) -> dg.AssetKey:
+        return dg.AssetKey([keys.game, "arena", self._name.removeprefix("arena_")])
+
+
 @dataclass(frozen=True)
 class GameKeys:
     """The asset keys of one game: the game's name comes first, so that lineages never mix."""
@@ -74,6 +81,11 @@ class GameKeys:
     policy_evaluation = _PlayKey()
     policy_package = _PlayKey()
     published_policies = _PlayKey()
+
+    arena_policy = _ArenaKey()
+    arena_league = _ArenaKey()
+    arena_ratings = _ArenaKey()
+    arena_benchmarks = _ArenaKey()
 
     @classmethod
     def of(cls, pack: GamePack) -> "GameKeys":

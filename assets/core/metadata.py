@@ -33,7 +33,7 @@ class ShownImage:
         title: what is written above it.
         full: the file's bytes.
         small: the same, no wider than the page shows it.
-        suffix: of both files, without a dot: jpg or svg.
+        suffix: of both files, without a dot: jpg, svg or webp.
     """
 
     title: str
@@ -71,6 +71,11 @@ def image(encoded: bytes, title: str, most_bytes: int = LARGEST_JPEG) -> ShownIm
 def drawing(svg: str, title: str) -> ShownImage:
     """An SVG drawing whose root element says how wide and high it is, in pixels."""
     return ShownImage(title, svg.encode(), _narrowed(svg).encode(), "svg")
+
+
+def film(encoded: bytes, title: str) -> ShownImage:
+    """An animated WebP file, no wider than the page shows it; browsers play it at once."""
+    return ShownImage(title, encoded, encoded, "webp")
 
 
 def table(columns: Collection[str], rows: Iterable[Iterable[object]]) -> dg.MetadataValue[Any]:

@@ -35,7 +35,7 @@ ADDRESS = re.compile(rf"/logs/{FOLDER}/([0-9a-f]{{{DIGITS}}})/([a-z]+)")
 MARKS_IN_CELLS = "\\`*_[]!#~"
 MARKS = f"{MARKS_IN_CELLS}<>|"
 """What means something in markdown; of a table's cells, `table` escapes the rest."""
-MEDIA_TYPES = {"jpg": "image/jpeg", "svg": "image/svg+xml"}
+MEDIA_TYPES = {"jpg": "image/jpeg", "svg": "image/svg+xml", "webp": "image/webp"}
 
 
 def with_images_served(

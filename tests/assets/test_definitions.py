@@ -49,6 +49,9 @@ BLOCKING = {
     ("onnx_export", "onnx_contract"),
     ("onnx_export", "parity"),
     ("policy_evaluation", "beats_random"),
+    ("policy", "wins_against_random"),
+    ("league", "league_complete"),
+    ("ratings", "ratings_agree"),
 }
 
 
@@ -75,6 +78,10 @@ PLAY: dict[str, set[str]] = {
     "policies": {"recordings"},
     "policy_evaluation": {"policies"},
     "policy_package": {"policies", "policy_evaluation"},
+    "policy": {"policies"},
+    "league": {"policy"},
+    "ratings": {"league"},
+    "benchmarks": {"league"},
 }
 """Of games that are played here."""
 

@@ -62,6 +62,7 @@ def test_what_cannot_be_benchmarked_is_said(tmp_path: Path) -> None:
     no_policy = benchmark("transfer", "scripted_l5", *out)
     assert no_policy.exit_code == 1
     assert "cannot go on learning" in no_policy.stderr
+    assert not (tmp_path / "out").exists()
     (tmp_path / "file").write_text("taken", "utf-8")
     taken = benchmark("historical", "--out", str(tmp_path / "file"))
     assert taken.exit_code == 1

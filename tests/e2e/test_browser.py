@@ -29,6 +29,7 @@ NOT_YET = {
     *("staged_crops", "icon_classifier", "screen_classifier", "community_model"),
     *("disputed_crops", "dispute_task", "settled_disputes"),
     *("recordings", "policies", "policy_evaluation", "policy_package"),
+    *("policy", "league", "ratings", "benchmarks"),
 }
 """Assets of batches of frames to label, of which there is none yet, of what players have sent, and
 of play that was recorded, which is nothing."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.errors import OutpostError
 from pipeline.play.arena.benchmarks.generalist import GeneralistSettings, run_generalist
 from pipeline.play.arena.benchmarks.historical import HistoricalSettings, run_historical
 from pipeline.play.arena.benchmarks.reports import write_report
@@ -67,6 +69,7 @@ def benchmark_historical(
 
 
 def _reported(folder: Path, run: Callable[[], BenchmarkResult]) -> JudgedBenchmark:
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         # Before minutes of training: can it be written to?
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,5 +80,10 @@ def _reported(folder: Path, run: Callable[[], BenchmarkResult]) -> JudgedBenchma
             f"The benchmark cannot be run in {folder}: {error}",
             "Name a folder that you may write to, with a gigabyte left.",
         ) from error
+    except OutpostError:
+        for place in made:  # What was refused leaves no empty folder; what was begun stays.
+            with suppress(OSError):
+                place.rmdir()
+        raise
     verdicts = tuple(criterion.verdict for criterion in result.criteria)
     return JudgedBenchmark(result.passes, verdicts, result, report)

@@ -2,105 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator
 from pathlib import Path
 
 from detector_runtime.policies.networks import PolicyNetworks
 
 from pipeline.errors import OutpostError
-from pipeline.play.film.animation import FilmFile, check_film, write_film
-from pipeline.play.film.frames import FilmedGame, draw_moment, result_in_words
+from pipeline.play.arena.matches.watching import match_play
+from pipeline.play.film.animation import check_film
 from pipeline.play.film.moments import (
-    Moment,
     PlayedTick,
-    moments_of,
     policy_play,
     scripted_play,
     session_play,
 )
+from pipeline.play.film.whole_games import FilmChoices, WatchedGame, film_game
 from pipeline.play.recordings.events import require_simulated
 from pipeline.play.recordings.reader import SessionReader, open_session
 from pipeline.play.recordings.replay import whole_ticks
-from pipeline.play.simulator.rules import SIDES, TICKS_A_SECOND
+from pipeline.play.simulator.rules import SIDES
 from pipeline.play.simulator.scripted import SKILLS
 from resources.run_log import reporter
-
-LAST_SECONDS = 3.0
-"""How long the last frame stays."""
 
 
 class WatchedGameError(OutpostError):
     """A game of which there is no film."""
 
 
-@dataclass(frozen=True)
-class FilmChoices:
-    """What a film is like.
-
-    Attributes:
-        speed: how many times as fast as the game.
-        frames_a_second: of the film.
-        sees_all: whether all of the map is shown, or what the player sees.
-        width: of a frame, in pixels.
-    """
-
-    out: Path
-    speed: float = 4.0
-    frames_a_second: float = 10.0
-    sees_all: bool = False
-    width: int = 768
-
-    @property
-    def every(self) -> int:
-        """Ticks of the game from one frame to the next."""
-        return max(1, round(TICKS_A_SECOND * self.speed / self.frames_a_second))
-
-
-@dataclass(frozen=True)
-class WatchedGame:
-    """A film, and how the game in it has ended.
-
-    Attributes:
-        players: by number of the player.
-        player: the one that is watched.
-        result: in words; empty where it was not played to its end.
-        seconds: of play.
-    """
-
-    players: tuple[str, ...]
-    player: int
-    result: str
-    seconds: float
-    scores: tuple[int, ...]
-    film: FilmFile
-
-
 def watch_game(player: str, opponent: str, seed: int, choices: FilmChoices) -> WatchedGame:
-    """Film a game of policies or of a scripted player, which plays on the first side.
+    """Film a game of two players, of whom the first is watched.
 
     Args:
-        player: name of a scripted player, or the folder of policies.
+        player: name of a scripted player, the folder of cloned policies, or the file of one that
+            has learned by playing.
+        opponent: the same.
 
     Raises:
-        WatchedGameError: there is neither such a player nor such a folder.
-        ModelLoadError: the folder holds no policies, or others than this runtime plays.
-        GameError: there is no such opponent, or no such seed.
+        WatchedGameError: there is no such player.
+        ModelLoadError: a folder holds no policies, or others than this runtime plays.
+        SnapshotError: a file holds no policy.
+        GameError: there is no such seed.
         FilmError: the film cannot be written.
     """
     check_film(choices.out)
-    if player in SKILLS:
+    if player in SKILLS and opponent in SKILLS:
         ticks = scripted_play(player, opponent, seed)
         return _filmed(ticks, (player, opponent), 0, choices)
-    folder = Path(player)
-    if not folder.is_dir():
-        raise WatchedGameError(
-            f"There is no player '{player}', nor a folder of policies of that name.",
-            f"Name a folder that `outpost play clone` has filled, or one of {', '.join(SKILLS)}.",
-        )
-    ticks = policy_play(PolicyNetworks.load(folder), opponent, seed)
-    return _filmed(ticks, (folder.resolve().name, opponent), 0, choices)
+    if Path(player).is_dir() and opponent in SKILLS:
+        ticks = policy_play(PolicyNetworks.load(Path(player)), opponent, seed)
+        return _filmed(ticks, (_name_of(player), opponent), 0, choices)
+    for one in (player, opponent):
+        if one not in SKILLS and not Path(one).exists():
+            raise WatchedGameError(
+                f"There is no player '{one}', nor policies in a folder or file of that name.",
+                "Name a folder that `outpost play clone` has filled, a file that `outpost play "
+                f"train` has written, or one of {', '.join(SKILLS)}.",
+            )
+    ticks = match_play(player, opponent, seed)
+    return _filmed(ticks, (_name_of(player), _name_of(opponent)), 0, choices)
+
+
+def _name_of(player: str) -> str:
+    return player if player in SKILLS else Path(player).resolve().stem
 
 
 def watch_session(file: Path, choices: FilmChoices) -> WatchedGame:
@@ -127,30 +90,7 @@ def watch_session(file: Path, choices: FilmChoices) -> WatchedGame:
 def _filmed(
     ticks: Iterator[PlayedTick], players: tuple[str, ...], player: int, choices: FilmChoices
 ) -> WatchedGame:
-    game = FilmedGame(players, player, choices.sees_all, choices.width)
-    moments = moments_of(ticks, player, choices.every)
-    film = write_film(
-        choices.out,
-        lambda number: draw_moment(game, moments[number]),
-        _durations(moments, choices.speed),
-        reporter(),
-    )
-    last = moments[-1]
-    return WatchedGame(
-        players,
-        player,
-        result_in_words(game, last),
-        last.tick / TICKS_A_SECOND,
-        tuple(last.games.players["score"][0].tolist()),
-        film,
-    )
-
-
-def _durations(moments: Sequence[Moment], speed: float) -> list[int]:
-    """Milliseconds for which each is shown."""
-    apart = [after.tick - one.tick for one, after in pairwise(moments)]
-    shown = [max(1, round(1000 * ticks / (TICKS_A_SECOND * speed))) for ticks in apart]
-    return [*shown, round(1000 * LAST_SECONDS)]
+    return film_game(ticks, players, player, choices, reporter())
 
 
 def _players_of(session: SessionReader) -> tuple[str, ...]:

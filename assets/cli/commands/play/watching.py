@@ -14,13 +14,12 @@ def watch(
     player: Annotated[
         str | None,
         typer.Argument(
-            help="A folder of policies, random, or scripted_l1 to scripted_l5.",
+            help="A folder of cloned policies, the file of one that has learned by playing, "
+            "random, or scripted_l1 to scripted_l5.",
             show_default="policies",
         ),
     ] = None,
-    opponent: Annotated[
-        str, typer.Argument(help="random, or scripted_l1 to scripted_l5.")
-    ] = "scripted_l3",
+    opponent: Annotated[str, typer.Argument(help="The same.")] = "scripted_l3",
     session: Annotated[
         Path | None, typer.Option(help="A recorded session to watch in place of a new game.")
     ] = None,
@@ -44,7 +43,8 @@ def watch(
     Example: `outpost play watch policies scripted_l3 --out film.webp`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.playing.watched_games import FilmChoices, watch_game, watch_session
+    from assets.operations.playing.watched_games import watch_game, watch_session
+    from pipeline.play.film.whole_games import FilmChoices
 
     if session is not None and player is not None:
         errors.print("Name a player, or a --session; not both.")

@@ -58,7 +58,11 @@ def chart_of(result: BenchmarkResult) -> str:
     parts = [*_legend(conditions), *_grid(height)]
     for number, share in enumerate(drawn):
         colour = COLOURS[conditions.index(share.condition) % len(COLOURS)]
-        parts += _row(share, TOP + ROW * number + ROW // 2, colour)
+        y = TOP + ROW * number + ROW // 2
+        # What several conditions have in common is named once.
+        if number == 0 or drawn[number - 1].name != share.name:
+            parts.append(f'<text x="8" y="{y + 4}" fill="{GREY}">{escape(share.name)}</text>')
+        parts += _row(share, y, colour)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
         f'width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="11">'
@@ -104,7 +108,6 @@ def _grid(height: int) -> Iterator[str]:
 def _row(share: Share, y: int, colour: str) -> Iterator[str]:
     interval = share.interval
     low, high = _place(interval.low), _place(interval.high)
-    yield f'<text x="8" y="{y + 4}" fill="{GREY}">{escape(share.name)}</text>'
     yield f'<path d="M{low} {y}H{high}" stroke="{colour}" stroke-width="3" opacity="0.5"/>'
     yield f'<circle cx="{_place(share.rate)}" cy="{y}" r="4" fill="{colour}"/>'
 
