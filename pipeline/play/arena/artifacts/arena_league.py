@@ -15,7 +15,7 @@ from pipeline.files import read_json, write_json
 from pipeline.manifests import Record, sha256_of
 from pipeline.play.arena.league.settings import LeagueSettings
 from pipeline.play.arena.league.standing import LeagueRound, LeagueStanding
-from pipeline.play.arena.matches.watching import WatchedPlayer, film_match
+from pipeline.play.arena.matches.watching import FilmedPlayer, film_match
 from pipeline.progress import Report, silent
 
 FACTS_FILE, FILM_FILE = "league-facts.json", "match.webp"
@@ -33,7 +33,7 @@ class ArenaLeagueError(OutpostError):
     """A folder that does not hold a league."""
 
 
-class LeagueFacts(Record):
+class ArenaLeagueFacts(Record):
     """What `league-facts.json` holds."""
 
     rounds: int = Field(ge=1, description="That were asked for.")
@@ -56,7 +56,7 @@ class ArenaLeague:
     """
 
     folder: Path
-    facts: LeagueFacts
+    facts: ArenaLeagueFacts
     standing: LeagueStanding
 
     @classmethod
@@ -71,7 +71,7 @@ class ArenaLeague:
                 raise _damaged(folder / name, FileNotFoundError("there is no such file"))
         return cls(
             folder,
-            read_json(folder / FACTS_FILE, LeagueFacts, _damaged),
+            read_json(folder / FACTS_FILE, ArenaLeagueFacts, _damaged),
             read_json(folder / STANDING_FILE, LeagueStanding, _damaged),
         )
 
@@ -108,12 +108,12 @@ class ArenaLeague:
         first, last = standing.rounds[0], standing.rounds[-1]
         result = film_match(
             folder / FILM_FILE,
-            WatchedPlayer(last.name, folder / last.policy),
-            WatchedPlayer(first.name, folder / first.policy),
+            FilmedPlayer(last.name, folder / last.policy),
+            FilmedPlayer(first.name, folder / first.policy),
             film_seed,
             report,
         )
-        facts = LeagueFacts(rounds=settings.rounds, games=settings.games, film_result=result)
+        facts = ArenaLeagueFacts(rounds=settings.rounds, games=settings.games, film_result=result)
         write_json(folder / FACTS_FILE, facts.model_dump(mode="json"))
         return cls(folder, facts, standing)
 

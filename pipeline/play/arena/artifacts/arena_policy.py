@@ -13,7 +13,7 @@ from pipeline.evaluation.metrics.intervals import Interval, wilson
 from pipeline.files import read_json, write_json
 from pipeline.manifests import Record
 from pipeline.play.arena.matches.players import Contestant, load_contestant
-from pipeline.play.arena.matches.watching import WatchedPlayer, film_match
+from pipeline.play.arena.matches.watching import FilmedPlayer, film_match
 from pipeline.play.arena.opponents.snapshots import SUFFIX
 from pipeline.play.arena.training.api import LearnedPolicy, go_on
 from pipeline.play.arena.training.config import PolicyTrainingConfig
@@ -137,8 +137,8 @@ class ArenaPolicy:
         filmed = config.rivals[0]
         result = film_match(
             folder / FILM_FILE,
-            WatchedPlayer("the policy", folder / POLICY_FILE),
-            WatchedPlayer(Path(filmed).name, filmed),
+            FilmedPlayer("the policy", folder / POLICY_FILE),
+            FilmedPlayer(Path(filmed).name, filmed),
             plan.film_seed,
             report,
         )

@@ -23,7 +23,7 @@ SPEED, FRAMES_A_SECOND, WIDTH = 6.0, 6.0, 480
 """Of films on pages: as wide as a page shows, and of some hundred kilobytes."""
 
 
-class WatchedPlayer(NamedTuple):
+class FilmedPlayer(NamedTuple):
     """Somebody in a film, and what is written beside the score."""
 
     name: str
@@ -55,7 +55,7 @@ def match_play(player: Contestant, opponent: Contestant, seed: int) -> Iterator[
 
 
 def film_match(
-    file: Path, first: WatchedPlayer, second: WatchedPlayer, seed: int, report: Report = silent
+    file: Path, first: FilmedPlayer, second: FilmedPlayer, seed: int, report: Report = silent
 ) -> str:
     """Write the film of a game, and say in words who has won; errors as of `match_play`.
 

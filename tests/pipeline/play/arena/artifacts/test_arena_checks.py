@@ -18,7 +18,7 @@ from pipeline.play.arena.artifacts.arena_benchmarks import (
 )
 from pipeline.play.arena.artifacts.arena_league import (
     ArenaLeague,
-    LeagueFacts,
+    ArenaLeagueFacts,
     completeness_problems,
     exploitability_problems,
     rating_fall_problems,
@@ -95,7 +95,7 @@ def league_of(folder: Path, wins: tuple[int, ...], responses: tuple[int, ...]) -
                 response=response,
             )
         )  # fmt: skip
-    facts = LeagueFacts(rounds=len(rounds) - 1, games=GAMES, film_result="")
+    facts = ArenaLeagueFacts(rounds=len(rounds) - 1, games=GAMES, film_result="")
     return ArenaLeague(folder, facts, standing_of("settings", rounds, matches_won(*wins)))
 
 
