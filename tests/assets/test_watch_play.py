@@ -52,8 +52,8 @@ def session(folder: Path, **changes: object) -> str:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["nobody"], "no player 'nobody', nor a folder of policies"),
-        (["random", "scripted_l9"], "no scripted player 'scripted_l9'"),
+        (["nobody"], "no player 'nobody', nor policies in a folder"),
+        (["random", "scripted_l9"], "no player 'scripted_l9'"),
         (["empty"], "empty"),
         (["random", "--seed", str(1 << 63)], "from 0 to 2**63 - 1"),
         (["random", "--out", "film.gif"], "films are animated WebP files"),
