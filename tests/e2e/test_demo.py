@@ -29,6 +29,7 @@ EVERYTHING = {
     "demo/terrain_backgrounds",
     "demo/water_backgrounds",
     "demo/synthetic_set",
+    "demo/owner_model",
     "demo/cvat_export",
     "demo/cvat_merge",
     "demo/trained_weights",
@@ -44,7 +45,7 @@ AFTER_SCENES = EVERYTHING - {
     "demo/water_backgrounds",
     "demo/cvat_export",
 }
-AFTER_MERGE = AFTER_SCENES - {"demo/synthetic_set", "demo/cvat_merge"}
+AFTER_MERGE = AFTER_SCENES - {"demo/synthetic_set", "demo/cvat_merge", "demo/owner_model"}
 
 
 def made(document: dict[str, Any]) -> set[str]:
