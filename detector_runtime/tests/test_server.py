@@ -44,7 +44,7 @@ def ask(
     body: bytes | None = None,
     **headers: str,
 ) -> tuple[int, dict[str, Any]]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, body, named)
     answer = connection.getresponse()
@@ -119,7 +119,7 @@ def test_wrong_requests_get_a_clear_answer(
 
 def test_a_body_needs_a_length(server: DetectionServer) -> None:
     for length in ("", "Content-Length: -5\r\n", "Content-Length: 1e3\r\n"):
-        with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as raw:
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as raw:
             raw.sendall(
                 f"POST /detect HTTP/1.1\r\nHost: localhost\r\n{length}"
                 "Content-Type: image/png\r\n\r\n".encode()

@@ -174,7 +174,7 @@ def cluster(game: Any, folder: Path, workers_file: Path) -> Iterator[Cluster]:
         machine.stack = stack
         redis = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
         machine.start(stack, [*redis, "--dir", str(folder)])
-        wait_until(lambda: answers(port), 20, lambda: machine.log)
+        wait_until(lambda: answers(port), 60, lambda: machine.log)
         for name in ("one", "two"):
             command = ["dagster-celery", "worker", "start", "-A", "dagster_celery.app"]
             options = ["-y", str(workers_file), "-q", "dagster", "-n", name, "--", "-c", "1"]
@@ -198,7 +198,7 @@ def drawing_process(pid: int) -> int:
 def end(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(60)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, log: Callable[[], str]) -> None:

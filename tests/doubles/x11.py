@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 GAME = Path(__file__).with_name("x11_game.py")
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def is_installed() -> bool:

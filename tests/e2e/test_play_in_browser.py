@@ -76,7 +76,7 @@ def test_clicks_and_keys_of_a_person_are_played_and_recorded(
     page.wait_for_function(PLAYED % 3, timeout=60_000)
     page.screenshot(path=str(tmp_path / "page.png"))
     recording.send_signal(signal.SIGINT)
-    assert recording.wait(timeout=30) == 130
+    assert recording.wait(timeout=60) == 130
     session = open_session(tmp_path / "person-scripted_l1-1.mcap")
     assert replay(session).is_equal
     keys = [event for _t, event in session.events(Topic.KEYS) if isinstance(event, KeyEvent)]

@@ -200,7 +200,7 @@ def test_a_forgotten_detector_is_freed_and_its_thread_ends(
         return gone() is None
 
     until(collected)
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -236,7 +236,7 @@ sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
         publisher.publish(2)
         update(updating())
         assert child.stdout.readline() == "exchanged\n"
-        assert child.wait(20) == 0
+        assert child.wait(60) == 0
 
 
 def test_a_program_that_ends_waits_until_a_model_is_open() -> None:
@@ -258,5 +258,5 @@ owner = Opening()
 Watcher(owner, None, asks=False).begin()
 begun.wait()
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "open\n", "")

@@ -137,7 +137,7 @@ def test_workers_end_when_their_parent_is_killed(pack, sources, tmp_path):
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)

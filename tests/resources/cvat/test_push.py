@@ -158,7 +158,7 @@ def test_the_second_one_sends_no_images(cvat: CvatDouble, resource: Cvat, tmp_pa
 
     def wait_for_theirs() -> None:
         theirs.start()
-        assert began.wait(10)
+        assert began.wait(60)
 
     cvat.meanwhile("create task", wait_for_theirs)
     (mine,) = push(resource, planned)

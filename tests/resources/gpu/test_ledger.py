@@ -190,7 +190,7 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     held = context.Event()
     process = context.Process(target=hold, args=(file, held))
     process.start()
-    held.wait(10)
+    assert held.wait(60)
 
     assert is_held(file)
     with pytest.raises(HeldError), hold_lock(file):

@@ -237,7 +237,7 @@ def test_cancelling_a_dagster_run_ends_the_training(
     dagster_run.send_signal(how)
 
     wait_until(lambda: not any(map(is_alive, pids)), SOON)
-    assert dagster_run.wait(20) != 0
+    assert dagster_run.wait(SOON) != 0
 
 
 @POSIX

@@ -36,7 +36,7 @@ class Page:
         parts = urlsplit(address)
         assert parts.port is not None
         self.port, self.folder = parts.port, parts.path
-        self._connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=10)
+        self._connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, **headers: str

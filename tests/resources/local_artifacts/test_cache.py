@@ -203,7 +203,7 @@ def worker(folder: Path, seed: int, limit: int, seconds: float) -> subprocess.Po
 def test_processes_drop_nothing_under_each_others_hands(tmp_path: Path) -> None:
     workers = [worker(tmp_path, seed, limit=SIZE + SLACK, seconds=4) for seed in range(3)]
     for one in workers:
-        _, said = one.communicate(timeout=60)
+        _, said = one.communicate(timeout=240)
         assert one.returncode == 0, said
 
 

@@ -124,7 +124,7 @@ def test_what_the_trainer_has_no_time_for_is_missed_and_counted(task, watched, m
 def test_what_is_ended_on_purpose_is_no_trouble(task):
     with pytest.raises(KeyError), Shadow.start(task) as shadow:
         raise KeyError
-    shadow._is_over.wait(30)
+    shadow._is_over.wait(60)
     assert shadow.trouble is None
 
 

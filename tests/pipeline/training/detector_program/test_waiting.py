@@ -112,7 +112,7 @@ waiting.OtherPrograms.share = lambda _: 1.0
 count = lambda: len(os.listdir("/proc/self/task"))
 with waiting.ThreadsGiveWay(chosen) as threads:
     {check}
-until = time.monotonic() + 20
+until = time.monotonic() + 60
 while not ({afterwards}) and time.monotonic() < until:
     time.sleep(0.05)
 print({afterwards})

@@ -27,6 +27,7 @@ from pipeline.play.arena.ratings.elo import EloRegistry
 from pipeline.play.arena.training.callbacks import EloEvalCallback, RewardBreakdownCallback
 from pipeline.play.arena.training.run import TrainingRun
 from pipeline.play.arena.training.state import TrainingStateError, read_state
+from pipeline.play.simulator.rules import TICKS_A_SECOND
 from pipeline.progress import silent
 from pipeline.training.library.checkpoints import CheckpointMissingError
 from pipeline.training.library.config import TrainingConfigError
@@ -230,7 +231,11 @@ def test_the_last_update_is_logged(made: LearnedPolicy) -> None:
     assert steps == [rollouts * STEPS for rollouts in (2, 3, 4, 5, 6, 6)]
 
 
-def test_games_of_another_training_of_the_same_name_are_rated(tmp_path: Path) -> None:
+def test_games_of_another_training_of_the_same_name_are_rated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Games are counted here, whoever wins them: ten seconds of each are enough.
+    monkeypatch.setattr("pipeline.play.policies.judging.MAX_TICKS", 10 * TICKS_A_SECOND)
     registry = EloRegistry(tmp_path / "elo.json")
 
     def rate(seed: int) -> None:
