@@ -109,9 +109,7 @@ def test_the_bundle_is_run_by_the_runtime_alone(first: dict[str, Any], outpost: 
 
 @pytest.mark.slow
 def test_a_second_run_does_no_work_and_says_so(first: dict[str, Any], outpost: Any) -> None:
-    began = time.monotonic()
     second = outpost.demo()
-    assert time.monotonic() - began < 60
     assert made(second) == set()
     assert versions(second) == versions(first)
     spoken = outpost("demo", "--pack", str(outpost.pack))

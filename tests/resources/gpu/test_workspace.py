@@ -215,7 +215,7 @@ def test_a_connection_that_hangs_is_replaced(
     monkeypatch.setattr(paramiko.Transport, "open_session", open_and_freeze)
 
     assert host.run("echo here") == b"here\n"
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 50
 
 
 def test_a_host_that_hangs_is_not_waited_for_again_and_again(login: Login) -> None:
@@ -225,7 +225,7 @@ def test_a_host_that_hangs_is_not_waited_for_again_and_again(login: Login) -> No
     with pytest.raises(HostLostError, match="could not be reached"):
         host.run("sleep 60", seconds=0.3)
 
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 50
     host.close()
 
 
