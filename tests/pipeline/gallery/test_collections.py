@@ -53,6 +53,7 @@ def synthetic(tmp_path: Path) -> Path:
         "class": "tree",
         "covered_by": [],
         "dropped": None,
+        "player": None,
         "full": [10, 10, 30, 30],
         "visible": [10, 10, 30, 30],
         "visible_fraction": 1.0,
@@ -64,6 +65,7 @@ def synthetic(tmp_path: Path) -> Path:
         "class": "sheep",
         "covered_by": ["hud"],
         "dropped": "hidden",
+        "player": 3,
         "visible": None,
         "visible_fraction": 0.1,
     }
