@@ -53,6 +53,7 @@ def synthetic(tmp_path: Path) -> Path:
         "class": "tree",
         "covered_by": [],
         "dropped": None,
+        "player": None,
         "full": [10, 10, 30, 30],
         "player": None,
         "visible": [10, 10, 30, 30],
@@ -65,6 +66,7 @@ def synthetic(tmp_path: Path) -> Path:
         "class": "sheep",
         "covered_by": ["hud"],
         "dropped": "hidden",
+        "player": 3,
         "visible": None,
         "visible_fraction": 0.1,
     }
