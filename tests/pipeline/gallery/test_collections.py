@@ -55,7 +55,6 @@ def synthetic(tmp_path: Path) -> Path:
         "dropped": None,
         "player": None,
         "full": [10, 10, 30, 30],
-        "player": None,
         "visible": [10, 10, 30, 30],
         "visible_fraction": 1.0,
         "truncated_fraction": 0.0,
