@@ -5,17 +5,20 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector_runtime.geometry.letterbox import Size
 from detector_runtime.images import Frame
-from detector_runtime.owners.head import OwnerHead
 from detector_runtime.results import ModelSource
 from detector_runtime.system.cores import cores_to_run_on, usable_cores
 from detector_runtime.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    # Programs that travel to another host carry this file without owners.
+    from detector_runtime.owners.head import OwnerHead
 
 Preprocess = Literal["letterbox", "stretch"]
 TrainedOn = Literal["frame", "tile"]
