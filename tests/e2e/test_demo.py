@@ -139,7 +139,7 @@ def test_a_changed_placement_rule_redraws_scenes_and_what_follows(
     assert made(outpost.demo()) == set(), "the earlier versions are still there"
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_another_machine_makes_the_same_data(
     first: dict[str, Any], new_outpost: Callable[[str], Any]
 ) -> None:

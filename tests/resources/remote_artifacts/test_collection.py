@@ -426,7 +426,7 @@ def test_what_is_left_of_a_version_while_it_is_removed_has_its_manifest(library:
     assert not world.keys("versions/")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_no_interleaving_of_a_thousand(library: Library) -> None:
     for seed in range(1000):
         world = World()
