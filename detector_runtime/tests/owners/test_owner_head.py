@@ -11,6 +11,8 @@ from detector_runtime import BundleError, Detections, EntityTracker, ModelSource
 from detector_runtime.owners.evidence import COLOURS, FEATURES, GRID, codes_of, colour_codes
 from detector_runtime.owners.head import OwnerHead, OwnerWeights
 from detector_runtime.owners.head_file import read_head, write_head
+from detector_runtime.tracking.owner_votes import VOTE_MEMORY
+from detector_runtime.tracking.tracker import GreedyTracker
 
 RED, BLUE, GRASS = (250, 10, 10), (10, 10, 250), (60, 120, 40)
 OWNERS = ("red", "blue", "nature")
@@ -95,6 +97,21 @@ def test_a_head_of_another_kind_is_refused(old: str, new: str) -> None:
         read_head(text[:-40].encode(), "owners.json")
 
 
+def pair(first: int, second: int, rows: tuple[int, int] = (0, 1)) -> Detections:
+    """Two tents side by side, and what a frame says of their owners."""
+    alone = [seen(first), seen(second)]
+    found = [alone[0].owner_probabilities, alone[1].owner_probabilities]
+    return replace(
+        alone[0],
+        boxes=BOXES[list(rows)],
+        scores=np.array([0.9, 0.8], np.float32),
+        class_ids=np.zeros(2, np.intp),
+        ids=("", ""),
+        tentative=np.zeros(2, np.bool_),
+        owner_probabilities=np.concatenate([one for one in found if one is not None]),
+    )
+
+
 def seen(owner: int) -> Detections:
     probabilities = np.full((1, 3), 0.01, np.float32)
     probabilities[0, owner] = 0.98
@@ -113,18 +130,71 @@ def seen(owner: int) -> Detections:
     )
 
 
-def test_a_track_outvotes_single_wrong_frames() -> None:
-    tracker = EntityTracker(("tent",))
+TRACKERS = pytest.mark.parametrize("kind", [EntityTracker, GreedyTracker])
+
+
+@TRACKERS
+def test_a_track_outvotes_single_wrong_frames(kind: type[EntityTracker | GreedyTracker]) -> None:
+    tracker = kind(("tent",))
     owners = [tracker.update(seen(owner))[0].owner for owner in (0, 0, 0, 1, 0, 2, 0)]
     assert owners == ["red"] * 7
 
 
-def test_a_track_that_changes_hands_says_so_in_the_end() -> None:
-    tracker = EntityTracker(("tent",))
+@TRACKERS
+def test_a_track_that_changes_hands_says_so_in_the_end(
+    kind: type[EntityTracker | GreedyTracker],
+) -> None:
+    tracker = kind(("tent",))
     owners = [tracker.update(seen(owner))[0].owner for owner in [0] * 3 + [1] * 12]
     assert owners[0] == "red"
     assert owners[-1] == "blue"
     assert "unknown" in owners
+
+
+@TRACKERS
+def test_votes_stay_with_their_track_whatever_the_order(
+    kind: type[EntityTracker | GreedyTracker],
+) -> None:
+    tracker = kind(("tent",))
+    for _ in range(3):
+        tracker.update(pair(0, 1))
+    found = tracker.update(pair(1, 0, rows=(1, 0)))
+    assert {one.id: one.owner for one in found} == {"tent_0": "red", "tent_1": "blue"}
+
+
+@TRACKERS
+def test_another_models_owners_do_not_inherit_votes(
+    kind: type[EntityTracker | GreedyTracker],
+) -> None:
+    tracker = kind(("tent",))
+    for _ in range(5):
+        tracker.update(seen(0))
+    renamed = tracker.update(replace(seen(1), owner_names=("north", "south", "nature")))
+    assert (renamed[0].id, renamed[0].owner) == ("tent_0", "south")
+    without = tracker.update(replace(seen(1), owner_names=(), owner_probabilities=None))
+    assert (without[0].id, without[0].owner) == ("tent_0", None)
+    assert tracker.update(seen(2))[0].owner == "nature"
+
+
+@TRACKERS
+def test_both_trackers_say_how_sure_the_votes_are(
+    kind: type[EntityTracker | GreedyTracker],
+) -> None:
+    tracker = kind(("tent",))
+    found = [tracker.update(seen(owner)) for owner in (0, 0, 1)][-1]
+    whole = 1 + VOTE_MEMORY + VOTE_MEMORY**2
+    red = (0.98 * (VOTE_MEMORY + VOTE_MEMORY**2) + 0.01) / whole
+    assert found[0].owner_confidence == pytest.approx(red, abs=1e-5)
+
+
+def test_a_weak_detection_says_nothing_of_the_owner() -> None:
+    tracker = EntityTracker(("tent",))
+    for _ in range(2):
+        tracker.update(seen(0))
+    weak = replace(seen(1), scores=np.array([0.1], np.float32), owner_probabilities=None)
+    found = tracker.update(seen(0).where(np.array([False])), weak)
+    assert [(one.id, one.owner) for one in found] == [("tent_0", "red")]
+    assert tracker.predict()[0].owner == "red"
 
 
 def test_without_a_head_no_owner_is_told_and_an_unsure_one_is_unknown() -> None:

@@ -21,13 +21,17 @@ from detector_runtime.geometry.overlap import pair_iou, pairs_between
 from detector_runtime.results import Detections
 from detector_runtime.tracking.assignment import assign
 from detector_runtime.tracking.kalman import Motion, MotionNoise, centred
+from detector_runtime.tracking.owner_votes import (
+    VOTE_MEMORY,
+    Votes,
+    owner_shares,
+    owner_votes_of,
+    with_new_votes,
+)
 
 Indices = NDArray[np.intp]
 Pairs = tuple[Indices, Indices]
 Shift = tuple[float, float]
-
-VOTE_MEMORY = 0.95
-"""Share of a track's votes on its class and on its owner that is left after each new one."""
 
 TRUST_MEMORY = 0.98
 """Share of what is known of first sightings that is left after each frame."""
@@ -149,7 +153,7 @@ class _Tracks:
     motion: Motion
     ids: NDArray[np.object_]
     votes: NDArray[np.float64]
-    owner_votes: NDArray[np.float64]
+    owner_votes: Votes
     confirmed: NDArray[np.bool_]
     trusted: NDArray[np.bool_]
     age: Indices
@@ -306,7 +310,7 @@ class EntityTracker:
             class_ids=tracks.class_ids(),
             ids=tuple(tracks.ids.tolist()),
             tentative=np.zeros(len(tracks), np.bool_),
-            owner_probabilities=_shares(tracks.owner_votes),
+            owner_probabilities=owner_shares(tracks.owner_votes),
         )
 
     def get_confidence(self, *, timestamp: float | None = None) -> float:
@@ -348,7 +352,7 @@ class EntityTracker:
         unexplained[detected] = False
         fresh = np.flatnonzero(unexplained)
         born = self._new_tracks(centred(boxes[fresh]), seen.scores[fresh], seen.class_ids[fresh])
-        born.owner_votes = seen.owners[fresh].astype(np.float64)
+        born.owner_votes = seen.owners[fresh]
         # Positions of the reported tracks, before those given up leave.
         rows = np.concatenate([matched, len(self._tracks) + np.arange(len(fresh))])
         columns = np.concatenate([detected, fresh])
@@ -402,8 +406,8 @@ class EntityTracker:
         off = tracks.motion.update(matched, centred(boxes[detected]))
         tracks.votes[matched] *= VOTE_MEMORY
         tracks.votes[matched, seen.class_ids[detected]] += seen.scores[detected]
-        tracks.owner_votes[matched] *= VOTE_MEMORY
-        tracks.owner_votes[matched] += seen.owners[detected]
+        owners = with_new_votes(tracks.owner_votes[matched], seen.owners[detected])
+        tracks.owner_votes[matched] = owners
         tracks.scores[matched] = seen.scores[detected]
         tracks.hits[matched] += 1
         self._confirmed_count += int((tracks.hits[matched] == self.settings.confirm_hits).sum())
@@ -453,7 +457,7 @@ class EntityTracker:
             class_ids=np.argmax(tracks.votes[rows], axis=1),
             ids=tuple(tracks.ids[rows].tolist()),
             tentative=~(tracks.confirmed | tracks.trusted)[rows],
-            owner_probabilities=_shares(tracks.owner_votes[rows]),
+            owner_probabilities=owner_shares(tracks.owner_votes[rows]),
         )
 
     def _new_tracks(
@@ -542,7 +546,7 @@ class _Seen:
     scores: NDArray[np.float32]
     class_ids: Indices
     counts: NDArray[np.bool_]
-    owners: NDArray[np.float32]
+    owners: Votes
 
     @classmethod
     def of(cls, detections: Detections, weak: Detections | None) -> _Seen:
@@ -554,17 +558,19 @@ class _Seen:
             np.concatenate([part.scores for part in parts]),
             np.concatenate([part.class_ids for part in parts]),
             counts,
-            np.concatenate([_owner_votes_of(part) for part in parts]),
+            np.concatenate([owner_votes_of(part) for part in parts]),
         )
 
 
 class GreedyTracker:
-    """Keeps ids by overlap with the previous frame alone: no motion, no memory beyond one frame."""
+    """Keeps ids by overlap with the previous frame alone: no motion, and no memory of what one
+    frame does not show, beside the votes on the owners of what goes on."""
 
     def __init__(self, class_names: Sequence[str], iou_threshold: float = 0.4) -> None:
         self._iou_threshold = iou_threshold
         self._counter = IdCounter(class_names)
         self._previous: Detections | None = None
+        self._owner_votes = np.empty((0, 0))
 
     def for_classes(self, class_names: Sequence[str]) -> GreedyTracker:
         """One without memory for another list of classes; ids go on counting."""
@@ -583,14 +589,27 @@ class GreedyTracker:
         """The next frame's detections under persistent ids. `weak` and `timestamp` are not used."""
         del weak, timestamp
         ids = [""] * len(detections)
-        for row, column in self._continued(detections, camera_shift):
-            ids[column] = row
+        known = () if self._previous is None else self._previous.ids
+        continued = self._continued(detections, camera_shift)
+        for old, new in continued.items():
+            ids[new] = known[old]
         fresh = np.array([index for index, name in enumerate(ids) if not name], np.intp)
         names = self._counter.take(detections.class_ids[fresh])
         for index, name in zip(fresh.tolist(), names):  # noqa: B905
             ids[index] = name
-        self._previous = replace(detections, ids=tuple(ids))
+        self._owner_votes = self._voted(detections, continued)
+        owners = owner_shares(self._owner_votes)
+        self._previous = replace(detections, ids=tuple(ids), owner_probabilities=owners)
         return self._previous
+
+    def _voted(self, detections: Detections, continued: dict[int, int]) -> Votes:
+        """The votes on the owner of each detection; those of another model's owners are gone."""
+        votes = owner_votes_of(detections)
+        before = self._previous
+        if before is not None and before.owner_names == detections.owner_names:
+            old, new = list(continued), list(continued.values())
+            votes[new] = with_new_votes(self._owner_votes[old], votes[new])
+        return votes
 
     def check_timestamp(self, timestamp: float | None) -> None:
         """Accepts any time: only the order of the frames counts here."""
@@ -599,11 +618,11 @@ class GreedyTracker:
         """Forgets the previous frame; ids go on counting."""
         self._previous = None
 
-    def _continued(self, detections: Detections, camera_shift: Shift) -> list[tuple[str, int]]:
-        """Old ids and the new detections that take them on, best overlaps first."""
+    def _continued(self, detections: Detections, camera_shift: Shift) -> dict[int, int]:
+        """By index of a previous detection that of the new one that goes on with it."""
         before = self._previous
         if before is None:
-            return []
+            return {}
         moved = before.boxes - np.tile(np.array(camera_shift, np.float32), 2)
         old, new = pairs_between(moved, detections.boxes)
         overlap = pair_iou(moved[old], detections.boxes[new])
@@ -611,30 +630,12 @@ class GreedyTracker:
             overlap > self._iou_threshold
         )
         order = np.argsort(-overlap[fits], kind="stable")
-        taken_old, taken_new = set[int](), set[int]()
-        pairs = []
+        continued, taken = dict[int, int](), set[int]()
         for a, b in zip(old[fits][order].tolist(), new[fits][order].tolist()):  # noqa: B905
-            if a not in taken_old and b not in taken_new:
-                taken_old.add(a)
-                taken_new.add(b)
-                pairs.append((before.ids[a], b))
-        return pairs
-
-
-def _owner_votes_of(detections: Detections) -> NDArray[np.float32]:
-    """What each detection says of its owner; nothing where it was not asked."""
-    found = detections.owner_probabilities
-    if found is not None:
-        return found
-    return np.zeros((len(detections), len(detections.owner_names)), np.float32)
-
-
-def _shares(votes: NDArray[np.float64]) -> NDArray[np.float32] | None:
-    """Votes of each row as shares of all; 0 where there is none."""
-    if votes.shape[1] == 0:
-        return None
-    whole = np.maximum(votes.sum(axis=1, keepdims=True), 1e-9)
-    return np.asarray(votes / whole, np.float32)
+            if a not in continued and b not in taken:
+                continued[a] = b
+                taken.add(b)
+        return continued
 
 
 def _nothing(kind: Any) -> NDArray[Any]:
