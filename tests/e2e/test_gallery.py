@@ -96,7 +96,7 @@ def test_filters_combine_and_the_address_keeps_them(page: Any) -> None:
 
 
 def test_a_filter_asks_nobody(page: Any) -> None:
-    """What is shown follows from what the page has: only pictures are fetched for it."""
+    """What is shown follows from what the page has: only images are fetched for it."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.resource_type))
     page.get_by_role("checkbox", name="class 03").check()
