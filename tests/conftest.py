@@ -1,4 +1,4 @@
-"""What all tests share: keys of their own to sign with, and the signals of a fresh process."""
+"""What all tests share: keys to sign with, no service that has had enough, a process's signals."""
 
 import signal
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from resources.keys.private_keys import FOLDER_VARIABLE
+from resources.services import rate_limits
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -14,6 +15,15 @@ def keys_are_nobodys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER_VARIABLE, str(tmp_path_factory.mktemp("keys")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_service_has_had_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a fresh process.
+
+    A double that wanted to be left alone for an hour has left its port, and the next one gets it.
+    """
+    monkeypatch.setattr(rate_limits, "_limiters", {})
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from typing import Any, Self
 
 import dagster as dg
-from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.errors import OutpostError
@@ -37,11 +37,10 @@ class LaunchpadConfig(dg.Config):
         LaunchpadError: values are out of range; it names each field.
     """
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _told_by_field(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+    def __init__(self, **values: Any) -> None:
+        # A wrapping validator would not do: those of subclasses run around it.
         try:
-            return validate(values)
+            super().__init__(**values)
         except ValidationError as error:
             raise LaunchpadError.of(error) from None
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,12 @@ from assets.core.runs import CheckFailedError, materialize
 from assets.definitions import build_definitions
 from assets.graph.play.arena import (
     ArenaBenchmarksConfig,
-    ArenaBusyError,
+    ArenaLeagueConfig,
     ArenaPolicyConfig,
-    NoBenchmarkError,
-    working_folder,
 )
 from pipeline.play.arena.artifacts.arena_league import ArenaLeague
 from pipeline.play.arena.artifacts.arena_policy import ArenaPolicy
 from pipeline.play.arena.training.api import go_on
-from pipeline.provenance import Recipe
 from resources.defaults import Resources
 from resources.instance import open_instance
 from resources.paths import Paths
@@ -131,27 +127,6 @@ def test_the_arena_goes_on_after_a_kill_and_shows_itself(arena: Arena, tmp_path:
     assert not list((tmp_path / "home" / "jobs").iterdir())
 
 
-def test_two_runs_do_not_work_on_the_same(tmp_path: Path) -> None:
-    paths = Paths.below(tmp_path)
-    name = KEYS.arena_league.to_user_string()
-    recipe = Recipe(asset=name, partition=None, code_version="1", config={}, inputs=())
-
-    def work() -> None:
-        with working_folder(recipe, paths):
-            pass
-
-    with (
-        working_folder(recipe, paths) as folder,
-        ThreadPoolExecutor() as others,
-        pytest.raises(ArenaBusyError, match="Another run is making demo/arena/league"),
-    ):
-        others.submit(work).result()
-    assert not folder.exists()
-    with pytest.raises(KeyboardInterrupt), working_folder(recipe, paths) as folder:
-        raise KeyboardInterrupt
-    assert folder.is_dir(), "what was interrupted is gone on with"
-
-
 def test_what_cannot_be_made_is_said_before_anything_is_played(arena: Arena) -> None:
     with pytest.raises(NotMaterializedError, match="demo/play/policies has not been"):
         arena.make(KEYS.arena_policy, from_clone=True)
@@ -159,13 +134,30 @@ def test_what_cannot_be_made_is_said_before_anything_is_played(arena: Arena) -> 
         arena.make(KEYS.arena_league)
     with pytest.raises(NotMaterializedError, match="demo/arena/league has not been"):
         arena.make(KEYS.arena_ratings)
-    with pytest.raises(NoBenchmarkError):
+    with pytest.raises(LaunchpadError, match="one of transfer, generalist and historical must be"):
         arena.make(KEYS.arena_benchmarks, transfer=False)
+    with pytest.raises(LaunchpadError, match=r"or the file of a policy \(got scripted_l9\)"):
+        arena.make(KEYS.arena_policy, opponents=["scripted_l9"])
+    with pytest.raises(LaunchpadError, match=r"scripted_l5 \(got pyproject.toml\)"):
+        arena.make(KEYS.arena_league, opponents=["pyproject.toml"])
+    with pytest.raises(LaunchpadError, match="opponent: must be one of random, scripted_l1"):
+        arena.make(KEYS.arena_benchmarks, opponent="scripted_l9")
     assert not list((arena.resources.state.jobs).glob("*"))
 
 
+def test_who_learns_against_a_file_learns_against_its_bytes(tmp_path: Path) -> None:
+    opponent = tmp_path / "opponent.safetensors"
+    config = ArenaPolicyConfig(opponents=["scripted_l1"])
+    assert config.recipe == config.model_dump(mode="json")
+    recipes = []
+    for held in (b"one", b"another", b"one"):
+        opponent.write_bytes(held)
+        recipes.append(ArenaPolicyConfig(opponents=[str(opponent)]).recipe)
+    assert recipes[0] == recipes[2] != recipes[1]
+
+
 def test_the_launchpad_explains_itself() -> None:
-    for config in (ArenaPolicyConfig, ArenaBenchmarksConfig):
+    for config in (ArenaPolicyConfig, ArenaLeagueConfig, ArenaBenchmarksConfig):
         assert all(field.description for field in config.model_fields.values())
     with pytest.raises(LaunchpadError, match="setups: must be at most 20"):
         ArenaBenchmarksConfig(setups=21)

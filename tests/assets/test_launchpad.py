@@ -1,10 +1,10 @@
 """Values out of range in the launchpad are told by field, in our own words."""
 
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from assets.core.launchpad import LaunchpadConfig, LaunchpadError
 from assets.core.runs import materialize
@@ -60,3 +60,20 @@ def test_every_kind_of_limit_has_words() -> None:
     with pytest.raises(LaunchpadError, match="share: must be less than 1"):
         Config(share=1.0)
     assert Config(share=0.2, count=9).count == 9
+
+
+def test_what_concerns_several_fields_is_told_like_a_limit() -> None:
+    class Config(LaunchpadConfig):
+        least: int = 1
+        most: int = 2
+
+        @model_validator(mode="after")
+        def _in_order(self) -> Self:
+            if self.least > self.most:
+                raise ValueError("least must be at most most")
+            return self
+
+    assert Config(least=2).most == 2
+    with pytest.raises(LaunchpadError, match=r"^least must be at most most") as caught:
+        Config(least=3)
+    assert "launchpad" in caught.value.fix

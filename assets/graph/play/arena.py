@@ -1,25 +1,23 @@
 """Policies that learn by playing: one, a league of it, ratings of everybody, and benchmarks.
 
-All of it is trained on the processor of the run. What a run that was killed had begun lies in a
-working folder that follows from the recipe: to materialize again goes on there.
+All of it is trained on the processor of the run. What a run that was killed had begun is gone on
+with (`assets.core.working_folders`).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
-from filelock import FileLock, Timeout
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from assets.core.building import AssetBuild, Metadata, build_asset, latest
+from assets.core.building import AssetBuild, Metadata, latest
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import PREVIEW, drawing, film, table
+from assets.core.working_folders import build_in_working_folder
 from assets.graph.play.recordings import is_played
-from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack
+from pipeline.manifests import sha256_of
 from pipeline.play.arena.artifacts.arena_benchmarks import (
     GENERALIST,
     HISTORICAL,
@@ -37,9 +35,9 @@ from pipeline.play.arena.league.settings import LeagueSettings
 from pipeline.play.arena.learner.settings import DistillationSettings
 from pipeline.play.arena.training.config import PolicyTrainingConfig
 from pipeline.play.policies.artifacts.trained_policies import TrainedPolicies
-from pipeline.provenance import Recipe, code_version_behind
+from pipeline.play.simulator.scripted import SKILLS
+from pipeline.provenance import code_version_behind
 from resources.artifacts import Artifact, Artifacts
-from resources.files import remove_tree
 from resources.paths import Paths
 
 GROUP = "arena"
@@ -50,13 +48,8 @@ RATINGS_CODE = ("pipeline.play.arena.artifacts.arena_ratings",)
 BENCHMARK_CODE = ("pipeline.play.arena.artifacts.arena_benchmarks", TRAINING_CODE)
 """With all that they import they decide what is learned and played."""
 
-
 PARTS, MOST_STEPS_BETWEEN = 8, 250_000
 """Of a training, after each of which it is evaluated; steps from one checkpoint to the next."""
-
-
-class ArenaBusyError(OutpostError):
-    """Another run makes the same."""
 
 
 def arena_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
@@ -96,6 +89,20 @@ class ArenaPolicyConfig(LaunchpadConfig):
     games: int = Field(200, ge=2, description="To judge it by, against each opponent.")
     film_seed: int = Field(7, ge=0, lt=1 << 62, description="Of the game that is filmed.")
     seed: int = Field(42, ge=0, lt=1 << 32, description="Of the games and of the training.")
+
+    @model_validator(mode="after")
+    def _opponents_are_there(self) -> Self:
+        for one in self.opponents:
+            if not Path(one).is_file():
+                _require_scripted("opponents", one, ", or the file of a policy")
+        return self
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What decides what is learned: of opponents from files, their bytes too."""
+        files = [one for one in self.opponents if one not in SKILLS]
+        digests = {"opponent_files": [sha256_of(Path(one)) for one in files]} if files else {}
+        return {**self.model_dump(mode="json"), **digests}
 
     def training(self, clone: Path | None, folder: Path) -> PolicyTrainingConfig:
         """How to train, in a folder of its own."""
@@ -141,6 +148,12 @@ class ArenaLeagueConfig(LaunchpadConfig):
     envs: int = Field(256, ge=1, le=65_536, description="Games at the same time.")
     film_seed: int = Field(7, ge=0, lt=1 << 62, description="Of the game that is filmed.")
     seed: int = Field(42, ge=0, lt=1 << 31, description="Of the games and of the training.")
+
+    @model_validator(mode="after")
+    def _opponents_are_scripted(self) -> Self:
+        for one in self.opponents:
+            _require_scripted("opponents", one)
+        return self
 
     def settings(self, policy: Path) -> LeagueSettings:
         """What is trained in a round, and what is played after it."""
@@ -206,6 +219,13 @@ class ArenaBenchmarksConfig(LaunchpadConfig):
     )
     envs: int = Field(256, ge=1, le=65_536, description="Games at the same time.")
 
+    @model_validator(mode="after")
+    def _can_be_run(self) -> Self:
+        _require_scripted("opponent", self.opponent)
+        if not (self.transfer or self.generalist or self.historical):
+            raise ValueError(f"one of {TRANSFER}, {GENERALIST} and {HISTORICAL} must be true")
+        return self
+
     def plan(self) -> BenchmarkPlan:
         """The same as the benchmarks take it."""
         opponent, tuned = self.opponent, self.finetune_steps
@@ -250,17 +270,15 @@ def _policy(pack: GamePack) -> dg.AssetsDefinition:
         clones: tuple[Artifact, ...] = ()
         if config.from_clone:
             clones = (latest(context.instance, artifacts.store, keys.policies),)
-        recipe = config.model_dump(mode="json")
-        build = AssetBuild(context, artifacts.store, keys.arena_policy, code, recipe, clones)
-        clone = TrainedPolicies.open(clones[0].path).folder if clones else None
-        plan = PolicyPlan(games=config.games, film_seed=config.film_seed)
-        with working_folder(build.recipe, paths) as work:
-            training = config.training(clone, work)
-            return build_asset(
-                build,
-                lambda folder: _ignored(ArenaPolicy.write(folder, training, plan, build.report)),
-                show_policy,
-            )
+        key, recipe = keys.arena_policy, config.recipe
+        build = AssetBuild(context, artifacts.store, key, code, recipe, clones)
+
+        def write(folder: Path, work: Path) -> None:
+            clone = TrainedPolicies.open(clones[0].path).folder if clones else None
+            plan = PolicyPlan(games=config.games, film_seed=config.film_seed)
+            ArenaPolicy.write(folder, config.training(clone, work), plan, build.report)
+
+        return build_in_working_folder(build, paths, write, show_policy)
 
     return policy
 
@@ -285,15 +303,14 @@ def _league(pack: GamePack) -> dg.AssetsDefinition:
         paths: Paths,
     ) -> dg.MaterializeResult[Any]:
         policy = latest(context.instance, artifacts.store, keys.arena_policy)
-        recipe = config.model_dump(mode="json")
-        build = AssetBuild(context, artifacts.store, keys.arena_league, code, recipe, (policy,))
+        key, recipe = keys.arena_league, config.model_dump(mode="json")
+        build = AssetBuild(context, artifacts.store, key, code, recipe, (policy,))
 
-        def write(folder: Path) -> None:
+        def write(folder: Path, work: Path) -> None:
             settings = config.settings(ArenaPolicy.open(policy.path).weights)
             ArenaLeague.write(folder, settings, work, config.film_seed, build.report)
 
-        with working_folder(build.recipe, paths) as work:
-            return build_asset(build, write, show_league)
+        return build_in_working_folder(build, paths, write, show_league)
 
     return league
 
@@ -318,15 +335,14 @@ def _ratings(pack: GamePack) -> dg.AssetsDefinition:
         paths: Paths,
     ) -> dg.MaterializeResult[Any]:
         league = latest(context.instance, artifacts.store, keys.arena_league)
-        recipe = config.model_dump(mode="json")
-        build = AssetBuild(context, artifacts.store, keys.arena_ratings, code, recipe, (league,))
+        key, recipe = keys.arena_ratings, config.model_dump(mode="json")
+        build = AssetBuild(context, artifacts.store, key, code, recipe, (league,))
 
-        def write(folder: Path) -> None:
+        def write(folder: Path, work: Path) -> None:
             played = ArenaLeague.open(league.path)
             ArenaRatings.write(folder, played, config.games, work, build.report)
 
-        with working_folder(build.recipe, paths) as work:
-            return build_asset(build, write, show_ratings)
+        return build_in_working_folder(build, paths, write, show_ratings)
 
     return ratings
 
@@ -351,53 +367,22 @@ def _benchmarks(pack: GamePack) -> dg.AssetsDefinition:
         artifacts: Artifacts,
         paths: Paths,
     ) -> dg.MaterializeResult[Any]:
-        if not (config.transfer or config.generalist or config.historical):
-            raise NoBenchmarkError(
-                "No benchmark is chosen.",
-                f"Set one of {TRANSFER}, {GENERALIST} and {HISTORICAL} to true in the launchpad.",
-            )
         league = latest(context.instance, artifacts.store, keys.arena_league)
-        recipe = config.model_dump(mode="json")
-        build = AssetBuild(context, artifacts.store, keys.arena_benchmarks, code, recipe, (league,))
+        key, recipe = keys.arena_benchmarks, config.model_dump(mode="json")
+        build = AssetBuild(context, artifacts.store, key, code, recipe, (league,))
 
-        def write(folder: Path) -> None:
+        def write(folder: Path, work: Path) -> None:
             last = ArenaLeague.open(league.path).last
             ArenaBenchmarks.write(folder, last, config.plan(), work, build.report)
 
-        with working_folder(build.recipe, paths) as work:
-            return build_asset(build, write, show_benchmarks)
+        return build_in_working_folder(build, paths, write, show_benchmarks)
 
     return benchmarks
 
 
-class NoBenchmarkError(OutpostError):
-    """Benchmarks are to be run, and none is chosen."""
-
-
-@contextmanager
-def working_folder(recipe: Recipe, paths: Paths) -> Iterator[Path]:
-    """The folder in which a recipe is worked on; it stays where that is interrupted.
-
-    Raises:
-        ArenaBusyError: another run makes the same at this moment.
-    """
-    name = recipe.asset.rpartition("/")[2]
-    folder = paths.state.jobs / f"arena-{name}-{recipe.input_key[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise ArenaBusyError(
-            f"Another run is making {recipe.asset} from the same inputs.",
-            "Wait for that one: this one would make the same.",
-        ) from error
-    try:
-        yield folder
-    finally:
-        lock.release()
-    with suppress(OSError):  # a file in use; the garbage collection finds the folder later
-        remove_tree(folder)
+def _require_scripted(field: str, player: str, otherwise: str = "") -> None:
+    if player not in SKILLS:
+        raise ValueError(f"{field}: must be one of {', '.join(SKILLS)}{otherwise} (got {player})")
 
 
 def show_policy(folder: Path) -> Metadata:
@@ -525,7 +510,3 @@ def show_benchmarks(folder: Path) -> Metadata:
 
 def _points(interval: Any) -> str:
     return f"{interval.low:.0f} to {interval.high:.0f}"
-
-
-def _ignored(_written: object) -> None:
-    """What was written has no manifest yet."""

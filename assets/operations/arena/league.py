@@ -7,15 +7,15 @@ from pathlib import Path
 
 from pipeline.evaluation.metrics.intervals import Interval
 from pipeline.play.arena.exploitability.trained_responses import TrainedResponse
-from pipeline.play.arena.league.rounds import (
+from pipeline.play.arena.league.rounds import LeagueError, play_league
+from pipeline.play.arena.league.settings import LeagueSettings
+from pipeline.play.arena.league.standing import (
     CURVES_FILE,
     MATRIX_FILE,
     STANDING_FILE,
-    LeagueError,
-    play_league,
+    LeagueStanding,
+    interval_of,
 )
-from pipeline.play.arena.league.settings import LeagueSettings
-from pipeline.play.arena.league.standing import LeagueStanding, interval_of
 from pipeline.play.arena.matches.players import load_contestant
 from resources.run_log import reporter
 

@@ -31,6 +31,14 @@ def test_a_service_has_one_limiter_in_a_process() -> None:
     assert shared_limiter("https://a", 1.0) is not shared_limiter("https://b", 1.0)
 
 
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_a_limiter_does_not_outlive_its_test(time: str) -> None:
+    limiter = shared_limiter("http://127.0.0.1:40000", 1.0)
+
+    assert limiter.seconds_left == 0
+    limiter.update(429, {"retry-after": "3600"})
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "seconds"),
     [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from assets.cli.commands.play.learning import Envs, Seed, StartFrom
 from assets.cli.output import Json, console, errors, explained, plain, print_json
 
 if TYPE_CHECKING:
@@ -18,10 +19,7 @@ def league(
     out: Annotated[
         Path, typer.Option(help="Folder of the league; one that is begun is gone on with.")
     ] = Path("league"),
-    start_from: Annotated[
-        Path | None,
-        typer.Option("--from", help="Cloned policies, or a checkpoint, to begin as a copy of."),
-    ] = None,
+    start_from: StartFrom = None,
     rounds: Annotated[
         int, typer.Option(help="Of training; more may be played later.", min=1, max=1000)
     ] = 4,
@@ -39,8 +37,8 @@ def league(
             "be repeated. scripted_l5 without."
         ),
     ] = None,
-    envs: Annotated[int, typer.Option(help="Games at the same time.", min=1)] = 256,
-    seed: Annotated[int, typer.Option(help="Of the games and of the training.", min=0)] = 42,
+    envs: Envs = 256,
+    seed: Seed = 42,
     as_json: Json = False,
 ) -> None:
     """Train a policy against itself in rounds, and say how strong and how exploitable each is.

@@ -14,6 +14,12 @@ from pipeline.progress import seconds_in_words
 if TYPE_CHECKING:
     from assets.operations.arena.trained_policy import JudgedPolicy
 
+StartFrom = Annotated[
+    Path | None,
+    typer.Option("--from", help="Cloned policies, or a checkpoint, to begin as a copy of."),
+]
+Envs = Annotated[int, typer.Option(help="Games at the same time.", min=1)]
+Seed = Annotated[int, typer.Option(help="Of the games and of the training.", min=0)]
 EVALUATIONS = 20
 """Of a training, at most; each takes seconds."""
 FEWEST_STEPS_BETWEEN = 500_000
@@ -23,10 +29,7 @@ def train(
     out: Annotated[
         Path, typer.Option(help="Folder of the training; one that is begun is gone on with.")
     ] = Path("learned"),
-    start_from: Annotated[
-        Path | None,
-        typer.Option("--from", help="Cloned policies, or a checkpoint, to begin as a copy of."),
-    ] = None,
+    start_from: StartFrom = None,
     steps: Annotated[
         int, typer.Option(help="Of all games together, five a second of play.", min=1)
     ] = 5_000_000,
@@ -43,11 +46,11 @@ def train(
     kl_weight: Annotated[
         float, typer.Option(help="Of staying near what it begins as.", min=0)
     ] = 0.02,
-    envs: Annotated[int, typer.Option(help="Games at the same time.", min=1)] = 256,
+    envs: Envs = 256,
     games: Annotated[
         int, typer.Option(help="To judge it by afterwards, against each opponent.", min=2)
     ] = 400,
-    seed: Annotated[int, typer.Option(help="Of the games and of the training.", min=0)] = 42,
+    seed: Seed = 42,
     as_json: Json = False,
 ) -> None:
     """Train a policy by reinforcement, and say how often it wins.

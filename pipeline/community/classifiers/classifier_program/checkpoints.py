@@ -10,6 +10,8 @@ from typing import Any
 from pipeline.jobs.program.constants import CHECKPOINT_FILE, RESUME_FILE
 from pipeline.jobs.program.outputs import Outputs
 
+from .constants import FACTS_KEY
+
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """What AdamW keeps of each weight."""
 
@@ -40,7 +42,7 @@ class ClassifierCheckpoint:
         from safetensors.torch import save_file
 
         tensors = {name: tensor.contiguous().cpu() for name, tensor in self.tensors.items()}
-        save_file(tensors, file, {"facts": json.dumps(self.facts, sort_keys=True)})
+        save_file(tensors, file, {FACTS_KEY: json.dumps(self.facts, sort_keys=True)})
 
 
 def newest_checkpoint(
@@ -64,7 +66,7 @@ def read_checkpoint(file: Path) -> ClassifierCheckpoint:
 
     with safe_open(file, "pt") as opened:
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        return ClassifierCheckpoint(tensors, json.loads(opened.metadata()["facts"]))
+        return ClassifierCheckpoint(tensors, json.loads(opened.metadata()[FACTS_KEY]))
 
 
 def moments_of(optimizer: Any) -> dict[str, Any]:

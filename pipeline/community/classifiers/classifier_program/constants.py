@@ -21,6 +21,8 @@ HEAD, LAYERS = "head", "train"
 INPUT_NAME, PROBABILITIES, FEATURES = "images", "probabilities", "features"
 CLASSES_KEY, SIZE_KEY, CONFIDENCE_KEY, KIND_KEY = "classes", "input_size", "min_confidence", "kind"
 ARCHITECTURE_KEY, TEMPERATURE_KEY = "architecture", "temperature"
+FACTS_KEY = "facts"
+"""What a file of weights says of them, as JSON."""
 LINEAGE_PREFIX = "outpost_"
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of each channel, that networks trained on ImageNet expect; part of the exported graph."""

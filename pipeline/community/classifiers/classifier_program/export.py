@@ -16,6 +16,7 @@ from .constants import (
     ARCHITECTURE_KEY,
     CLASSES_KEY,
     CONFIDENCE_KEY,
+    FACTS_KEY,
     FEATURES,
     INPUT_NAME,
     KIND_KEY,
@@ -55,13 +56,17 @@ def export(
 
 
 def write_weights(job: dict[str, Any], network: Any, outputs: Outputs) -> None:
-    """The weights with their names, as later trainings take them over."""
+    """The weights with their names, as later trainings take them over.
+
+    What is told of them is one text, because safetensors 0.8.0 writes several in any order
+    (https://github.com/safetensors/safetensors/issues/584), and equal weights are equal bytes.
+    """
     from safetensors.torch import save_file
 
     tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
-    facts = {ARCHITECTURE_KEY: job["architecture"], CLASSES_KEY: json.dumps(job["classes"])}
+    facts = {ARCHITECTURE_KEY: job["architecture"], CLASSES_KEY: list(job["classes"])}
     with outputs.replacing(WEIGHTS_FILE) as temporary:
-        save_file(tensors, temporary, facts)
+        save_file(tensors, temporary, {FACTS_KEY: json.dumps(facts, sort_keys=True)})
 
 
 def answering(network: Any, temperature: float) -> Any:

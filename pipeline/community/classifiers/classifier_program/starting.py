@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pipeline.jobs.program.constants import WORK_FOLDER
 from pipeline.jobs.program.outputs import Outputs
 
-from .constants import ARCHITECTURE_KEY, CLASSES_KEY, PREVIOUS_FILE
+from .constants import ARCHITECTURE_KEY, CLASSES_KEY, FACTS_KEY, PREVIOUS_FILE
 from .networks import HEAD_DEVIATION, build_network, head_of, torchvision_models
 
 Origin = Literal["previous", "imagenet", "scratch"]
@@ -62,7 +62,7 @@ def from_previous(network: Any, job: dict[str, Any], file: Path, outputs: Output
     from safetensors import safe_open
 
     with safe_open(file, "pt") as opened:
-        facts = opened.metadata() or {}
+        facts = facts_of(opened.metadata() or {})
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     if facts.get(ARCHITECTURE_KEY) != job["architecture"]:
         outputs.event(
@@ -71,12 +71,20 @@ def from_previous(network: Any, job: dict[str, Any], file: Path, outputs: Output
             f"{job['architecture']}: its weights are not used",
         )
         return None
-    before = json.loads(facts[CLASSES_KEY])
-    rows = take_over(network, tensors, before, job["classes"])
+    rows = take_over(network, tensors, facts[CLASSES_KEY], job["classes"])
     new = len(job["classes"]) - rows
     message = f"Fine-tuning the previous classifier: {rows} names are kept, {new} are new"
     outputs.event("message", message=message)
     return Start(network, "previous", rows)
+
+
+def facts_of(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Architecture and names of weights, of which earlier versions wrote a text each; empty for a
+    file that says neither."""
+    if FACTS_KEY in metadata:
+        return dict(json.loads(metadata[FACTS_KEY]))
+    classes = json.loads(metadata.get(CLASSES_KEY, "[]"))
+    return {**metadata, CLASSES_KEY: classes}
 
 
 def take_over(

@@ -14,18 +14,18 @@ from pipeline.errors import OutpostError
 from pipeline.files import read_json, write_json
 from pipeline.manifests import Record, sha256_of
 from pipeline.play.arena.league.settings import LeagueSettings
-from pipeline.play.arena.league.standing import LeagueRound, LeagueStanding
+from pipeline.play.arena.league.standing import (
+    CURVES_FILE,
+    MATCHES_FOLDER,
+    MATRIX_FILE,
+    STANDING_FILE,
+    LeagueRound,
+    LeagueStanding,
+)
 from pipeline.play.arena.matches.watching import FilmedPlayer, film_match
 from pipeline.progress import Report, silent
 
 FACTS_FILE, FILM_FILE = "league-facts.json", "match.webp"
-STANDING_FILE, MATRIX_FILE, CURVES_FILE = (
-    "standing.json",
-    "league-matrix.svg",
-    "league-curves.svg",
-)
-"""As `league.rounds` writes them, which loads torch."""
-MATCHES_FOLDER = "matches"
 MATERIALIZE = "Materialize arena/league again."
 
 

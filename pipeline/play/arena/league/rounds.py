@@ -22,7 +22,15 @@ from pipeline.play.arena.exploitability.trained_responses import TrainedResponse
 from pipeline.play.arena.league.drawing import curves_svg, matrix_svg
 from pipeline.play.arena.league.matches import LeaguePlayer, play_games, play_matches
 from pipeline.play.arena.league.settings import LeagueSettings
-from pipeline.play.arena.league.standing import LeagueRound, LeagueStanding, standing_of
+from pipeline.play.arena.league.standing import (
+    CURVES_FILE,
+    MATCHES_FOLDER,
+    MATRIX_FILE,
+    STANDING_FILE,
+    LeagueRound,
+    LeagueStanding,
+    standing_of,
+)
 from pipeline.play.arena.learner.model import save_model
 from pipeline.play.arena.learner.network import ChoiceNetwork
 from pipeline.play.arena.opponents.snapshots import SUFFIX
@@ -33,9 +41,6 @@ from pipeline.play.arena.training.start import start_of
 from pipeline.progress import Progress, Report, silent
 
 LEAGUE_FILE = "league.json"
-STANDING_FILE = "standing.json"
-MATRIX_FILE = "league-matrix.svg"
-CURVES_FILE = "league-curves.svg"
 RESPONSE_SEED = 4_000_000
 """Of the first game by which who was trained against a policy is judged."""
 
@@ -161,7 +166,7 @@ class League:
         matches = play_matches(
             [*policies, *scripted],
             self.settings.games,
-            self.folder / "matches",
+            self.folder / MATCHES_FOLDER,
             self._told(number),
         )
         standing = standing_of(self.settings.digest, rounds, matches)

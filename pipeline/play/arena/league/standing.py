@@ -16,6 +16,11 @@ from pipeline.play.arena.ratings.bradley_terry import BradleyTerryRating, bradle
 from pipeline.play.arena.ratings.elo import BASELINE_RATINGS, EloRegistry
 from pipeline.play.arena.ratings.results import PairResult
 
+STANDING_FILE = "standing.json"
+MATRIX_FILE = "league-matrix.svg"
+CURVES_FILE = "league-curves.svg"
+MATCHES_FOLDER = "matches"
+"""In the folder of a league."""
 ORDERS = 10
 """In which games are rated by Elo."""
 POINTS = (1.0, 0.5, 0.0)

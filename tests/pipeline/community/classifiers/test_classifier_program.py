@@ -47,10 +47,12 @@ from pipeline.community.classifiers.classifier_program.checkpoints import (
     read_checkpoint,
     restore_moments,
 )
+from pipeline.community.classifiers.classifier_program.constants import WEIGHTS_FILE
 from pipeline.community.classifiers.classifier_program.export import (
     ClassifierExportError,
     answering,
     check_parity,
+    write_weights,
 )
 from pipeline.community.classifiers.classifier_program.images import Images, Sampler
 from pipeline.community.classifiers.classifier_program.starting import Origin, Start, take_over
@@ -70,6 +72,7 @@ from pipeline.community.classifiers.classifier_program.training import (
 )
 from pipeline.community.classifiers.job import DEFAULTS, ClassifierHyperparameters
 from pipeline.demo_game.inventory.icon_catalogue import icon_catalogue, look_alikes
+from pipeline.jobs.program.outputs import Outputs
 from pipeline.training.detector_program.acceleration.data_parallel import Workers
 
 
@@ -470,6 +473,33 @@ def test_without_a_way_to_imagenet_that_is_told(
     assert starting.from_imagenet(Small(4), "efficientnet_b0", tmp_path, told) is None
     assert told.messages == ["No weights of ImageNet (URLError: <urlopen error no route to host>)"]
     assert socket.getdefaulttimeout() is None
+
+
+def test_equal_weights_are_equal_bytes_and_are_taken_over_with_their_names(tmp_path: Path) -> None:
+    told, job = Told(), {"architecture": "efficientnet_b0", "classes": ["a", "b"]}
+    network, content = Small(2), set[bytes]()
+    for number in range(8):
+        outputs = Outputs(tmp_path / str(number))
+        outputs.folder.mkdir()
+        write_weights(job, network, outputs)
+        content.add((outputs.folder / WEIGHTS_FILE).read_bytes())
+    assert len(content) == 1
+    other = {**job, "classes": ["c", "b"]}
+    start = starting.from_previous(Small(2), other, tmp_path / "0" / WEIGHTS_FILE, told)
+    assert start is not None
+    assert start.kept == 1
+    assert torch.equal(
+        networks.head_of(start.network).weight[1], networks.head_of(network).weight[1]
+    )
+
+
+def test_names_are_read_from_weights_of_earlier_versions(tmp_path: Path) -> None:
+    job = {"architecture": "efficientnet_b0", "classes": ["b", "a"]}
+    facts = {"architecture": "efficientnet_b0", "classes": '["a", "b"]'}
+    save_file(Small(2).state_dict(), tmp_path / "previous.safetensors", facts)
+    start = starting.from_previous(Small(2), job, tmp_path / "previous.safetensors", Told())
+    assert start is not None
+    assert start.kept == 2
 
 
 def test_weights_of_another_network_are_left_aside_and_that_is_told(tmp_path: Path) -> None:
