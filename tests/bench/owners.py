@@ -72,9 +72,7 @@ def score_for(bundle: Path, shots: Sequence[Screenshot], wanted: int) -> float:
 
 
 def detector_at(bundle: Path, score: float) -> Detector:
-    settings = DetectorSettings(
-        thresholds=Thresholds(score), tracking="none", warn_truncated=False
-    )
+    settings = DetectorSettings(thresholds=Thresholds(score), tracking="none", warn_truncated=False)
     return open_detector(bundle, settings=settings)
 
 
@@ -87,7 +85,9 @@ def accuracy(bundle: Path, shots: Sequence[Screenshot]) -> str:
         share("likeliest owner is right", [likeliest == true for likeliest, _, true in pairs]),
         share("an owner is named", [pair in named for pair in pairs]),
         share("named owner is right", [told == true for _, told, true in named]),
-        share("  of players' things", [told == true for _, told, true in named if true != "nature"]),
+        share(
+            "  of players' things", [told == true for _, told, true in named if true != "nature"]
+        ),
     ]
     return "\n".join(lines)
 
